@@ -1,0 +1,63 @@
+"""What a plugin author imports from mlops: everything named here is public, and nothing else is.
+
+Each name is imported from its module when it is first used, so that ``from mlops import node`` in a plugin costs
+the module of ``node`` alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlops.context import Context
+    from mlops.datasets.serializers import Serializer
+    from mlops.errors import MlopsError
+    from mlops.node import Node, Resources, node
+    from mlops.pipeline import Cron, Interval, Pipeline, Stream
+    from mlops.plugins.hookspecs import hookimpl
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Context",
+    "Cron",
+    "Interval",
+    "MlopsError",
+    "Node",
+    "Pipeline",
+    "Resources",
+    "Serializer",
+    "Stream",
+    "__version__",
+    "hookimpl",
+    "node",
+]
+
+_HOMES = {
+    "Context": "mlops.context",
+    "Cron": "mlops.pipeline",
+    "Interval": "mlops.pipeline",
+    "MlopsError": "mlops.errors",
+    "Node": "mlops.node",
+    "Pipeline": "mlops.pipeline",
+    "Resources": "mlops.node",
+    "Serializer": "mlops.datasets.serializers",
+    "Stream": "mlops.pipeline",
+    "hookimpl": "mlops.plugins.hookspecs",
+    "node": "mlops.node",
+}
+
+
+def __getattr__(name: str) -> object:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'mlops' has no attribute {name!r}") from None
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,127 @@
+"""Every error a user of mlops can meet. Each keeps the facts as attributes and writes its own sentence.
+
+    MlopsError                     what happened, and a hint that says how to mend it
+    ├── UsageError                 2: the words on the command line
+    ├── ProjectError               1: the project, a plugin or a node
+    │   ├── SettingsError              a value of pyproject.toml, mlops.toml or the environment
+    │   ├── PluginError                a plugin that could not be loaded
+    │   ├── NodeDefinitionError        a node that cannot be described
+    │   ├── UnknownNameError           a node, pipeline, run or dataset that does not exist
+    │   ├── AmbiguousNodeError         a short name that several distributions use
+    │   ├── ParameterError             a parameter that no node has, or a value that does not fit
+    │   ├── PipelineError              everything that is wrong with one pipeline, in one message
+    │   ├── DatasetError               a value that cannot be stored or read
+    │   └── RunError                   a run that failed, was stopped or cannot be resumed
+    └── AccountError               3: Snowflake refused or is out of reach
+
+Exit codes are those of the command line; nothing here imports click.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MlopsError(Exception):
+    """Something the user can mend. ``hint`` says how, in plain words; ``None`` when the message says it all."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(MlopsError):
+    """The words on the command line do not fit together."""
+
+    exit_code = 2
+
+
+class ProjectError(MlopsError):
+    """The project, a plugin or a node is not right."""
+
+
+class AccountError(MlopsError):
+    """Snowflake refused, or is out of reach."""
+
+    exit_code = 3
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that looks most like ``name``, or None when none comes near."""
+    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+class SettingsError(ProjectError):
+    """A setting has a value it cannot have. ``place`` is the file and key, or the environment variable."""
+
+    def __init__(self, *, place: str, problem: str, hint: str | None = None) -> None:
+        self.place = place
+        super().__init__(f"{place}: {problem}", hint=hint)
+
+
+class PluginError(ProjectError):
+    """A plugin that is needed could not be loaded."""
+
+    def __init__(self, *, plugin: str, problem: str, hint: str | None = None) -> None:
+        self.plugin = plugin
+        super().__init__(f"plugin {plugin}: {problem}", hint=hint)
+
+
+class NodeDefinitionError(ProjectError):
+    """A function is offered as a node, but its signature or its options say something impossible."""
+
+    def __init__(self, *, node: str, problem: str, hint: str | None = None) -> None:
+        self.node = node
+        super().__init__(f"node {node!r}: {problem}", hint=hint)
+
+
+class UnknownNameError(ProjectError):
+    """Nothing has this name. ``kind`` is the noun: node, pipeline, run, dataset."""
+
+    def __init__(self, *, kind: str, name: str, known: Iterable[str], hint: str | None = None) -> None:
+        self.kind, self.name = kind, name
+        names = sorted(set(known))
+        self.closest = closest(name, names)
+        if hint is None:
+            if self.closest:
+                hint = f"did you mean {self.closest!r}?"
+            elif names:
+                shown = ", ".join(names[:10]) + (f" … ({len(names)} in all)" if len(names) > 10 else "")
+                hint = f"there is: {shown}"
+        super().__init__(f"there is no {kind} {name!r}", hint=hint)
+
+
+class AmbiguousNodeError(ProjectError):
+    """Several distributions have a node of this name."""
+
+    def __init__(self, *, name: str, full_names: Iterable[str]) -> None:
+        self.name, self.full_names = name, tuple(sorted(full_names))
+        super().__init__(
+            f"node name {name!r} is used by {len(self.full_names)} distributions",
+            hint="say which one: " + " or ".join(self.full_names),
+        )
+
+
+class ParameterError(ProjectError):
+    """A parameter that no node has, or a value that does not fit its type."""
+
+    def __init__(self, *, parameter: str, problem: str, hint: str | None = None) -> None:
+        self.parameter = parameter
+        super().__init__(f"parameter {parameter!r}: {problem}", hint=hint)
+
+
+class DatasetError(ProjectError):
+    """A value cannot be stored or read back."""
+
+    def __init__(self, *, dataset: str, problem: str, hint: str | None = None) -> None:
+        self.dataset = dataset
+        super().__init__(f"dataset {dataset!r}: {problem}", hint=hint)
+
+
+class RunError(ProjectError):
+    """A run failed, was stopped, or cannot be resumed."""
