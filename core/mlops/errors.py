@@ -9,7 +9,9 @@
     │   ├── UnknownNameError           a node, pipeline, run or dataset that does not exist
     │   ├── AmbiguousNodeError         a short name that several distributions use
     │   ├── ParameterError             a parameter that no node has, or a value that does not fit
-    │   ├── PipelineError              everything that is wrong with one pipeline, in one message
+    │   ├── SeveralError               several of these, in one message
+    │   │   └── PipelineError              everything that is wrong with one pipeline
+    │   ├── GraphProblem               one thing that is wrong with a pipeline
     │   ├── DatasetError               a value that cannot be stored or read
     │   └── RunError                   a run that failed, was stopped or cannot be resumed
     └── AccountError               3: Snowflake refused or is out of reach
@@ -107,12 +109,39 @@ class AmbiguousNodeError(ProjectError):
         )
 
 
+class SeveralError(ProjectError):
+    """Several things are wrong with one thing, and all are told at once. ``problems`` holds each with its own hint."""
+
+    def __init__(self, summary: str, problems: Iterable[MlopsError]) -> None:
+        self.problems = tuple(problems)
+        lines = [summary]
+        for problem in self.problems:
+            lines.append(f"  - {problem.message}")
+            if problem.hint:
+                lines.append(f"    hint: {problem.hint}")
+        super().__init__("\n".join(lines))
+
+
 class ParameterError(ProjectError):
     """A parameter that no node has, or a value that does not fit its type."""
 
     def __init__(self, *, parameter: str, problem: str, hint: str | None = None) -> None:
         self.parameter = parameter
         super().__init__(f"parameter {parameter!r}: {problem}", hint=hint)
+
+
+class PipelineError(SeveralError):
+    """Everything that is wrong with one pipeline."""
+
+    def __init__(self, *, pipeline: str, problems: Iterable[MlopsError]) -> None:
+        self.pipeline = pipeline
+        problems = tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(f"pipeline {pipeline!r} has {count}", problems)
+
+
+class GraphProblem(ProjectError):
+    """One thing that is wrong with the nodes of a pipeline; a ``PipelineError`` gathers them."""
 
 
 class DatasetError(ProjectError):

@@ -1,0 +1,416 @@
+"""A node: one Python function of an installed package, and all that can be known of it without calling it.
+
+``node`` marks a function and returns that same function. ``describe`` reads a function, marked or not, and returns a
+``Node``: names and values only, so that it can be kept in a file and read back without importing the plugin.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import CodeType
+from typing import TypeVar, overload
+
+from mlops.errors import NodeDefinitionError
+from mlops.parameters import Parameter, parameter_of
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
+
+SERVICES = ("feature_store", "model_registry", "session")
+"""Arguments of these names receive Snowflake's own objects, or None in a run without services."""
+
+MAPPINGS = ("inputs", "outputs")
+RESERVED = (*SERVICES, *MAPPINGS, "context")
+FOUR_ARGUMENTS = ("feature_store", "model_registry", "inputs", "outputs")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(M|Mi|G|Gi)\Z")
+_DECLARATION = "__mlops_node__"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the container of a node asks for and may use at most.
+
+    ``cpu`` is in cores (0.5 is half a core), ``memory`` a number with M, Mi, G or Gi, ``gpu`` whole devices.
+
+    Source: Snowflake documentation, "Service specification reference", containers.resources.
+    """
+
+    cpu: float = 1.0
+    memory: str = "2Gi"
+    gpu: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.cpu > 0:
+            raise ValueError(f"cpu must be more than 0 cores, not {self.cpu!r}")
+        if not _MEMORY.match(self.memory):
+            raise ValueError(f"memory must be a number with M, Mi, G or Gi, for example '2Gi', not {self.memory!r}")
+        if self.gpu < 0 or int(self.gpu) != self.gpu:
+            raise ValueError(f"gpu must be a whole number of devices, not {self.gpu!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a failed node is tried again, and how long to wait before: ``delay``, then ``backoff`` times as long."""
+
+    count: int = 0
+    delay: timedelta = timedelta(seconds=1)
+    backoff: float = 2.0
+
+    def wait_before(self, attempt: int) -> timedelta:
+        """Return how long to wait before attempt number ``attempt``; the first attempt is number 1 and never waits."""
+        return timedelta() if attempt <= 1 else self.delay * self.backoff ** (attempt - 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a node comes from: the distribution that ships it, its version, and the function as ``module:qualname``.
+
+    ``digest`` changes whenever a file of the distribution does, also in an editable install of one version.
+    ``through`` is the plugin (``module`` or ``module:object``) whose ``register_nodes`` offers the function; empty when
+    an entry point names the function itself.
+    """
+
+    distribution: str
+    version: str
+    source: str
+    digest: str = ""
+    through: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of a pipeline: the datasets that go in and come out, its parameters, and what it needs to run.
+
+    ``inputs`` maps each argument to the dataset it receives. ``output_types`` holds, for outputs whose type is
+    annotated, the qualified names of that type and its bases. ``open_inputs`` is true for a function that only takes
+    the ``inputs`` mapping and declares no content: it accepts any parameter.
+    """
+
+    name: str
+    origin: Origin
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    input_types: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    output_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
+    services: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    open_inputs: bool = False
+    after: tuple[str, ...] = ()
+    resources: Resources = Resources()
+    timeout: timedelta | None = None
+    retries: Retries = Retries()
+    description: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """``distribution:name``, the name that no other distribution can take."""
+        return f"{self.origin.distribution}:{self.name}"
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets this node reads, each once, in the order of its arguments."""
+        return tuple(dict.fromkeys(self.inputs.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the author said in ``@node(...)``, kept on the function until it is described."""
+
+    name: str | None = None
+    inputs: Sequence[str] | Mapping[str, str] | None = None
+    outputs: tuple[str, ...] | None = None
+    params: Mapping[str, object] | None = None
+    after: tuple[str, ...] = ()
+    resources: Resources = Resources()
+    timeout: timedelta | None = None
+    retries: Retries = Retries()
+    description: str | None = None
+
+
+@overload
+def node(function: FunctionT, /) -> FunctionT: ...
+
+
+@overload
+def node(
+    *,
+    name: str | None = None,
+    inputs: Sequence[str] | Mapping[str, str] | None = None,
+    outputs: Sequence[str] | None = None,
+    params: Mapping[str, object] | None = None,
+    after: Sequence[str] = (),
+    resources: Resources | None = None,
+    timeout: timedelta | float | None = None,
+    retries: Retries | int = 0,
+    description: str | None = None,
+) -> Callable[[FunctionT], FunctionT]: ...
+
+
+def node(
+    function: FunctionT | None = None,
+    /,
+    *,
+    name: str | None = None,
+    inputs: Sequence[str] | Mapping[str, str] | None = None,
+    outputs: Sequence[str] | None = None,
+    params: Mapping[str, object] | None = None,
+    after: Sequence[str] = (),
+    resources: Resources | None = None,
+    timeout: timedelta | float | None = None,
+    retries: Retries | int = 0,
+    description: str | None = None,
+) -> FunctionT | Callable[[FunctionT], FunctionT]:
+    """Mark a function as a node and return the function itself, so that a test calls it like any other.
+
+    Arguments named ``feature_store``, ``model_registry``, ``session``, ``inputs``, ``outputs`` and ``context`` are
+    given by mlops. Any other argument is a dataset if it has no default, and a parameter if it has one.
+
+    name: another name than the function's.
+    inputs: datasets of a function that takes the ``inputs`` mapping; or argument → dataset where the names differ.
+    outputs: the datasets it writes. One is the return value; several are a dict, or go into the ``outputs`` mapping.
+    params: parameters of a function that takes the ``inputs`` mapping, with their defaults.
+    after: nodes that must have ended before, though no dataset comes from them.
+    timeout: seconds or a timedelta after which an attempt is ended.
+    retries: how many more attempts, or a ``Retries`` that also says how long to wait between them.
+    """
+
+    def mark(marked: FunctionT) -> FunctionT:
+        label = name or getattr(marked, "__name__", repr(marked))
+        if isinstance(outputs, str) or isinstance(inputs, str) or isinstance(after, str):
+            raise NodeDefinitionError(
+                node=label,
+                problem="inputs, outputs and after are lists of names",
+                hint='write outputs=["customers"], also for a single name',
+            )
+        declaration = Declaration(
+            name=name,
+            inputs=inputs if inputs is None or isinstance(inputs, Mapping) else tuple(inputs),
+            outputs=None if outputs is None else tuple(outputs),
+            params=params,
+            after=tuple(after),
+            resources=resources or Resources(),
+            timeout=timedelta(seconds=timeout) if isinstance(timeout, (int, float)) else timeout,
+            retries=Retries(count=retries) if isinstance(retries, int) else retries,
+            description=description,
+        )
+        setattr(marked, _DECLARATION, declaration)
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def is_marked(value: object) -> bool:
+    """Tell whether ``value`` is a function that ``@node`` has marked."""
+    return isinstance(getattr(value, _DECLARATION, None), Declaration)
+
+
+def node_name(function: Callable[..., object]) -> str:
+    """Return the name a function has as a node when nothing else names it."""
+    declaration = getattr(function, _DECLARATION, None)
+    named = declaration.name if isinstance(declaration, Declaration) else None
+    return named or str(getattr(function, "__name__", "") or type(function).__name__)
+
+
+def describe(function: Callable[..., object], origin: Origin, *, name: str | None = None) -> Node:
+    """Return the node that ``function`` is, read from its signature and from what ``@node`` was told.
+
+    Raises:
+        NodeDefinitionError: the signature or an option says something impossible; the message names the node.
+    """
+    declaration: Declaration = getattr(function, _DECLARATION, None) or Declaration()
+    name = name or node_name(function)
+    if not callable(function):
+        raise NodeDefinitionError(node=name, problem=f"{origin.source} is {type(function).__name__}, not a function")
+    _check_name(name, node=name, what="the node's name")
+    signature = _signature(function, name)
+    asked = tuple(argument.name for argument in signature)
+    takes_mapping = "inputs" in asked
+
+    aliases = declaration.inputs if isinstance(declaration.inputs, Mapping) else {}
+    inputs: dict[str, str] = {}
+    parameters: list[Parameter] = []
+    types: dict[str, str] = {}
+    for argument in signature:
+        if argument.name in RESERVED:
+            continue
+        if argument.required or argument.name in aliases:
+            inputs[argument.name] = aliases.get(argument.name, argument.name)
+            if argument.annotation:
+                types[inputs[argument.name]] = argument.annotation
+        else:
+            parameters.append(_parameter(argument, node=name))
+    for alias in aliases:
+        if alias not in asked:
+            if not takes_mapping:
+                raise NodeDefinitionError(
+                    node=name,
+                    problem=f"inputs= names the argument {alias!r}, which the function does not have",
+                    hint=f"its arguments are: {', '.join(asked) or 'none'}",
+                )
+            inputs[alias] = aliases[alias]
+    if declaration.inputs is not None and not aliases:
+        for dataset in declaration.inputs:
+            if dataset in inputs:
+                continue
+            if not takes_mapping:
+                raise NodeDefinitionError(
+                    node=name,
+                    problem=f"inputs= lists {dataset!r}, but the function has no argument of that name",
+                    hint=f"add the argument {dataset!r}, or take the mapping 'inputs'",
+                )
+            inputs[dataset] = dataset
+    parameters.extend(_declared_parameters(declaration, parameters, takes_mapping, node=name))
+    outputs = declaration.outputs or ()
+    for dataset in (*inputs.values(), *outputs):
+        _check_name(dataset, node=name, what=f"dataset {dataset!r}")
+    if len(set(outputs)) != len(outputs):
+        raise NodeDefinitionError(node=name, problem=f"outputs= lists a dataset twice: {', '.join(outputs)}")
+    if both := sorted(set(outputs) & set(inputs.values())):
+        raise NodeDefinitionError(
+            node=name,
+            problem=f"it reads and writes {', '.join(map(repr, both))}",
+            hint="a dataset is written once in a run: give the output another name",
+        )
+    _check_limits(declaration, node=name)
+
+    from mlops.annotations import type_names_of_return  # costs a read of the source file where the type is unknown
+
+    return Node(
+        name=name,
+        origin=origin,
+        inputs=inputs,
+        input_types=types,
+        outputs=outputs,
+        output_types=type_names_of_return(function, outputs),
+        parameters=tuple(parameters),
+        services=tuple(service for service in SERVICES if service in asked),
+        arguments=asked,
+        open_inputs=takes_mapping and declaration.inputs is None and declaration.params is None,
+        after=declaration.after,
+        resources=declaration.resources,
+        timeout=declaration.timeout,
+        retries=declaration.retries,
+        description=declaration.description or _first_line(function),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    name: str
+    required: bool
+    default: object
+    annotation: str
+    hint: object
+
+
+def _signature(function: Callable[..., object], name: str) -> tuple[_Argument, ...]:
+    import inspect
+
+    from mlops.annotations import resolved
+
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError) as cause:
+        raise NodeDefinitionError(node=name, problem=f"its signature cannot be read: {cause}") from cause
+    arguments = []
+    for parameter in signature.parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+            raise NodeDefinitionError(
+                node=name,
+                problem=f"the argument {stars}{parameter.name} has no name that a dataset could have",
+                hint="name each dataset and parameter, or take the mapping 'inputs'",
+            )
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise NodeDefinitionError(
+                node=name,
+                problem=f"the argument {parameter.name!r} is positional-only, and mlops passes arguments by name",
+                hint="remove the '/' from the signature",
+            )
+        annotation = parameter.annotation
+        text = "" if annotation is parameter.empty else _annotation_text(annotation)
+        arguments.append(
+            _Argument(
+                name=parameter.name,
+                required=parameter.default is parameter.empty,
+                default=None if parameter.default is parameter.empty else parameter.default,
+                annotation=text,
+                hint=None if annotation is parameter.empty else resolved(annotation, function),
+            )
+        )
+    return tuple(arguments)
+
+
+def _annotation_text(annotation: object) -> str:
+    if isinstance(annotation, str):
+        return annotation
+    if isinstance(annotation, type):
+        module = annotation.__module__
+        return annotation.__qualname__ if module == "builtins" else f"{module}.{annotation.__qualname__}"
+    return str(annotation).replace("typing.", "")
+
+
+def _parameter(argument: _Argument, *, node: str) -> Parameter:
+    return parameter_of(argument.name, default=argument.default, hint=argument.hint, text=argument.annotation, node=node)
+
+
+def _declared_parameters(
+    declaration: Declaration, own: Sequence[Parameter], takes_mapping: bool, *, node: str
+) -> list[Parameter]:
+    if declaration.params is None:
+        return []
+    if not takes_mapping:
+        raise NodeDefinitionError(
+            node=node,
+            problem="params= is for functions that take the mapping 'inputs'",
+            hint="give each parameter as an argument with a default",
+        )
+    names = {parameter.name for parameter in own}
+    return [
+        parameter_of(key, default=value, hint=None, text="", node=node)
+        for key, value in declaration.params.items()
+        if key not in names
+    ]
+
+
+def _check_name(name: str, *, node: str, what: str) -> None:
+    if not isinstance(name, str) or not _NAME.match(name) or len(name) > 128:
+        raise NodeDefinitionError(
+            node=str(node),
+            problem=f"{what} is not a name",
+            hint="use letters, digits and '_', start with a letter, at most 128 characters",
+        )
+
+
+def _check_limits(declaration: Declaration, *, node: str) -> None:
+    if declaration.timeout is not None and declaration.timeout <= timedelta():
+        raise NodeDefinitionError(node=node, problem=f"timeout must be more than 0, not {declaration.timeout}")
+    if not 0 <= declaration.retries.count <= 100:
+        raise NodeDefinitionError(node=node, problem=f"retries must be 0 to 100, not {declaration.retries.count}")
+
+
+def _first_line(function: Callable[..., object]) -> str:
+    text = (getattr(function, "__doc__", None) or "").strip()
+    return text.partition("\n")[0].strip()
+
+
+def source_of(function: Callable[..., object]) -> str:
+    """Return ``module:qualname`` of a function, as an entry point would name it."""
+    qualname = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '?')}:{qualname}"
+
+
+def line_of(function: Callable[..., object]) -> tuple[str, int] | None:
+    """Return the file and line a function is defined at, or None for what was not written in a file."""
+    wrapped = getattr(function, "__wrapped__", function)
+    code: CodeType | None = getattr(wrapped, "__code__", None)
+    module = sys.modules.get(getattr(wrapped, "__module__", ""))
+    if code is None or module is None:
+        return None
+    return code.co_filename, code.co_firstlineno

@@ -1,0 +1,94 @@
+"""The whole contract between mlops and its plugins: what a plugin may implement, and what becomes of it.
+
+Mark an implementation with ``@hookimpl`` in a module (or on an object) that the entry point group ``mlops.plugins``
+names. Hooks come in two sorts here:
+
+*providers* (``register_*``) return values. One that raises makes its plugin a broken row of ``mlops plugins list``.
+
+*observers* (``before_*``, ``after_*``, ``on_*``) are told what happens. One that raises never fails a run: the error is
+collected and shown at the end of the run.
+
+Ask only for the arguments you need. Implementations are called in the order of their distribution's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from mlops.datasets.serializers import Serializer
+    from mlops.node import Node
+    from mlops.pipeline import Pipeline
+    from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome
+
+hookspec = pluggy.HookspecMarker("mlops")
+hookimpl = pluggy.HookimplMarker("mlops")
+
+OBSERVERS = (
+    "before_pipeline_run",
+    "after_pipeline_run",
+    "on_pipeline_error",
+    "before_node_run",
+    "after_node_run",
+    "on_node_error",
+)
+
+
+@hookspec
+def register_nodes() -> Iterable[Callable[..., object]]:
+    """Offer nodes: functions, marked with ``@node`` or not.
+
+    Called when the plugin is looked at (once per version of its distribution, the answer is remembered) and when one of
+    these nodes runs, locally and in the container. Return quickly, do no I/O: import heavy libraries inside the node's
+    function. Names are unique within a distribution; a second one is a broken row.
+    """
+
+
+@hookspec
+def register_pipelines() -> Iterable[Pipeline]:
+    """Offer pipelines.
+
+    Called when the plugin is looked at; the answer is remembered per version of its distribution.
+    """
+
+
+@hookspec
+def register_serializers() -> Iterable[Serializer]:
+    """Offer ways to store further types of datasets.
+
+    Called once in every process that reads or writes a dataset, before the first one. Two plugins that store one type
+    are an error that names both.
+    """
+
+
+@hookspec
+def before_pipeline_run(run: RunInfo) -> None:
+    """Observe that a run starts. Called once, in the process of ``mlops run``, before the first node."""
+
+
+@hookspec
+def after_pipeline_run(run: RunInfo, outcome: RunOutcome) -> None:
+    """Observe that a run has ended well. Called once, in the process of ``mlops run``."""
+
+
+@hookspec
+def on_pipeline_error(run: RunInfo, outcome: RunOutcome) -> None:
+    """Observe that a run has failed or was stopped. Called once, in the process of ``mlops run``."""
+
+
+@hookspec
+def before_node_run(run: RunInfo, node: Node, attempt: int) -> None:
+    """Observe that a node is about to be called. Called once an attempt, in the process that calls the function."""
+
+
+@hookspec
+def after_node_run(run: RunInfo, node: Node, outcome: NodeOutcome) -> None:
+    """Observe that a node has ended well and its outputs are committed. Called in the process that called the function."""
+
+
+@hookspec
+def on_node_error(run: RunInfo, node: Node, outcome: NodeOutcome) -> None:
+    """Observe that an attempt of a node has failed. Called in the process that called the function."""
