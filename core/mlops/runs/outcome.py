@@ -1,0 +1,96 @@
+"""What a run and its nodes came to: plain values that hooks, records, pictures and the command line read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlops.context import Metric
+    from mlops.datasets.manifest import DatasetRecord
+
+
+class State(str, Enum):
+    """What a run or a node has come to. A node is REUSED when its outputs were committed before and still fit."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    REUSED = "reused"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    STOPPED = "stopped"
+
+    @property
+    def good(self) -> bool:
+        """Whether what comes after a node in this state may run."""
+        return self in (State.SUCCEEDED, State.REUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """Why a node failed: the exception's type and message, its traceback as text, and how to mend it if we know.
+
+    ``kind`` tells apart what the node raised from what we found: timeout, killed, output, input, authentication.
+    """
+
+    type: str
+    message: str
+    traceback: str = ""
+    hint: str | None = None
+    kind: str = "raised"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOutcome:
+    """What one node came to in one run. Times are seconds since the epoch; ``reason`` says why it was skipped or reused."""
+
+    node: str
+    state: State
+    attempt: int = 1
+    started: float | None = None
+    ended: float | None = None
+    reason: str = ""
+    error: ErrorInfo | None = None
+    metrics: tuple[Metric, ...] = ()
+    outputs: tuple[DatasetRecord, ...] = ()
+    log: str | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the last attempt took, or None if there was none."""
+        return None if self.started is None or self.ended is None else self.ended - self.started
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run as it was asked for. ``parameters`` holds the values by full name of the node; ``folder`` its datasets."""
+
+    run_id: str
+    pipeline: str
+    folder: str
+    started: float
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # Any: JSON
+    versions: Mapping[str, str] = field(default_factory=dict)
+    target: str = "local"
+    auth_mode: str = "none"
+    executor: str = "inline"
+    resumed_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What a run came to, node by node in the order of its graph."""
+
+    run: RunInfo
+    state: State
+    nodes: tuple[NodeOutcome, ...]
+    ended: float | None = None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def node(self, full_name: str) -> NodeOutcome | None:
+        """Return what became of a node, or None if the run does not know it."""
+        return next((outcome for outcome in self.nodes if outcome.node == full_name), None)
