@@ -56,6 +56,12 @@ def type_names_of_return(function: Callable[..., object], outputs: Sequence[str]
     return {name: names for name in outputs} if names else {}
 
 
+def type_of_argument(annotation: object, hint: object, function: Callable[..., object]) -> str:
+    """Return the qualified name of an argument's type, such as ``polars.DataFrame``; empty where it is not known."""
+    names = _names(annotation, hint, function) if annotation else ()
+    return names[0] if names else ""
+
+
 def _field_hint(annotation: object, owner: type) -> object:
     forward = getattr(annotation, "__forward_arg__", None)
     if forward is None:

@@ -86,8 +86,8 @@ class Origin:
 class Node:
     """One step of a pipeline: the datasets that go in and come out, its parameters, and what it needs to run.
 
-    ``inputs`` maps each argument to the dataset it receives. ``output_types`` holds, for outputs whose type is
-    annotated, the qualified names of that type and its bases. ``open_inputs`` is true for a function that only takes
+    ``inputs`` maps each argument to the dataset it receives. ``input_types`` and
+    ``output_types`` hold, where the type is annotated, its qualified name, and for outputs those of its bases, too. ``open_inputs`` is true for a function that only takes
     the ``inputs`` mapping and declares no content: it accepts any parameter.
     """
 
@@ -228,6 +228,8 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
     if not callable(function):
         raise NodeDefinitionError(node=name, problem=f"{origin.source} is {type(function).__name__}, not a function")
     _check_name(name, node=name, what="the node's name")
+    from mlops.annotations import type_names_of_return, type_of_argument
+
     signature = _signature(function, name)
     asked = tuple(argument.name for argument in signature)
     takes_mapping = "inputs" in asked
@@ -241,8 +243,8 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
             continue
         if argument.required or argument.name in aliases:
             inputs[argument.name] = aliases.get(argument.name, argument.name)
-            if argument.annotation:
-                types[inputs[argument.name]] = argument.annotation
+            if kind := type_of_argument(argument.annotation, argument.hint, function):
+                types[inputs[argument.name]] = kind
         else:
             parameters.append(_parameter(argument, node=name))
     for alias in aliases:
@@ -278,8 +280,6 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
             hint="a dataset is written once in a run: give the output another name",
         )
     _check_limits(declaration, node=name)
-
-    from mlops.annotations import type_names_of_return  # costs a read of the source file where the type is unknown
 
     return Node(
         name=name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import mlops
 from mlops.errors import PluginError, SeveralError
-from mlops.plugins import cache, distributions
+from mlops.plugins import cache, commands, distributions
 from mlops.plugins.knowledge import EntryPoint, Failure, Knowledge
 from mlops.plugins.policy import Policy
 
@@ -41,7 +41,11 @@ def discover(
         discovery = _chosen(kept.known, policy)
     else:
         known = _looked_at(kept, policy, progress)
-        cache.write(cache.Cache(cache.SCHEMA, mlops.__version__, cache.sys.version, environment, known))
+        cache.write(cache.Cache(mlops.__version__, environment, known))
+        commands.remember(
+            environment,
+            ((one.knowledge.distribution, command) for one in known for command in one.knowledge.commands),
+        )
         discovery = _chosen(known, policy)
     if policy.strict:
         _insist(discovery)

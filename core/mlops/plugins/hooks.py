@@ -18,6 +18,10 @@ SPECIFIED = tuple(
 )
 
 
+OBSERVED_BY_NODES = ("before_node_run", "after_node_run", "on_node_error")
+OBSERVED_BY_RUNS = ("before_pipeline_run", "after_pipeline_run", "on_pipeline_error")
+
+
 @dataclass(frozen=True, slots=True)
 class HookError:
     """An observer that raised: which hook of which distribution, and what it raised. The run went on."""
@@ -26,6 +30,9 @@ class HookError:
     distribution: str
     problem: str
     detail: str = ""
+
+    def __str__(self) -> str:
+        return f"hook {self.hook} of {self.distribution}: {self.problem}"
 
 
 def implemented(plugin: object) -> tuple[str, ...]:
@@ -86,6 +93,11 @@ class Hooks:
                     hint=f"mend it, or switch it off with MLOPS_DISABLE_PLUGINS={distribution}",
                 ) from cause
             yield distribution, value
+
+    def taken_errors(self) -> list[HookError]:
+        """Return the errors of observers since the last call."""
+        errors, self.errors = self.errors, []
+        return errors
 
     def __bool__(self) -> bool:
         return self._manager is not None

@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("mlops")
 hookimpl = pluggy.HookimplMarker("mlops")
 
-OBSERVERS = (
-    "before_pipeline_run",
-    "after_pipeline_run",
-    "on_pipeline_error",
-    "before_node_run",
-    "after_node_run",
-    "on_node_error",
-)
-
 
 @hookspec
 def register_nodes() -> Iterable[Callable[..., object]]:

@@ -57,6 +57,7 @@ class NodeOutcome:
     metrics: tuple[Metric, ...] = ()
     outputs: tuple[DatasetRecord, ...] = ()
     log: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float | None:
@@ -66,7 +67,10 @@ class NodeOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run as it was asked for. ``parameters`` holds the values by full name of the node; ``folder`` its datasets."""
+    """A run as it was asked for: ``parameters`` by full name of the node, ``folder`` with its datasets.
+
+    ``resumed`` counts how often it was continued.
+    """
 
     run_id: str
     pipeline: str
@@ -77,7 +81,7 @@ class RunInfo:
     target: str = "local"
     auth_mode: str = "none"
     executor: str = "inline"
-    resumed_from: str | None = None
+    resumed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

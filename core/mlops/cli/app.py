@@ -1,0 +1,134 @@
+"""The command group: which commands there are, without importing any of them, and what an error looks like."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+import mlops
+
+if TYPE_CHECKING:
+    from mlops.plugins.commands import PluginCommand
+
+COMMANDS = {
+    "completion": ("mlops.cli.completion:completion", "Print what makes a shell complete names of nodes, pipelines and runs."),
+    "config": ("mlops.cli.config:config", "Show the settings and where each comes from."),
+    "datasets": ("mlops.cli.datasets:datasets", "Look at what nodes have written."),
+    "exec": ("mlops.cli.run_node:run_node", "The same as run-node."),
+    "graph": ("mlops.cli.graph:graph", "Draw a pipeline, or a run of it, as text, Mermaid, DOT or HTML."),
+    "nodes": ("mlops.cli.nodes:nodes", "List and show the nodes that are installed."),
+    "pipelines": ("mlops.cli.pipelines:pipelines", "List and show the pipelines that are installed or declared."),
+    "plugins": ("mlops.cli.plugins:plugins", "List the plugins that are installed, also those that do not work."),
+    "run": ("mlops.cli.run:run", "Run a pipeline on this machine."),
+    "run-node": ("mlops.cli.run_node:run_node", "Run one node, as a container does."),
+    "runs": ("mlops.cli.runs:runs", "List and show what has run on this machine."),
+}
+"""Every built-in command: where it is, and its line in ``mlops --help``."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used; plugins add theirs, built-in ones win."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*COMMANDS, *_added()} - {"exec"})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            where = COMMANDS[cmd_name][0]
+        elif cmd_name in (added := _added()):
+            return _of_plugin(added[cmd_name])
+        else:
+            return None
+        module, _, attribute = where.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from mlops.errors import closest
+
+            similar = closest(name, self.list_commands(ctx))
+            ctx.fail(f"No such command {name!r}." + (f" Did you mean {similar!r}?" if similar else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        lines = {name: one.help for name, one in _added().items()} | {name: line for name, (_, line) in COMMANDS.items()}
+        rows = [(name, lines[name]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _added() -> dict[str, PluginCommand]:
+    """Return the commands that plugins add; nothing is imported to find out."""
+    from mlops.plugins.commands import plugin_commands
+
+    return plugin_commands()
+
+
+def _of_plugin(added: PluginCommand) -> click.Command:
+    from mlops.errors import PluginError
+    from mlops.plugins.loading import load
+
+    try:
+        command: click.Command = load(added.value)
+    except Exception as cause:  # a plugin may raise anything while it is imported
+        raise PluginError(
+            plugin=added.distribution,
+            problem=f"its command cannot be loaded from {added.value}: {type(cause).__name__}: {cause}",
+            hint="see mlops plugins list",
+        ) from cause
+    return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(mlops.__version__, "-V", "--version", prog_name="mlops", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """MLOps on Snowflake with nodes that you pip install.
+
+    A node is a Python function of any installed package. List what is there with "mlops nodes list", run a pipeline
+    with "mlops run PIPELINE", and look at what came out with "mlops runs show latest".
+    """
+    del debug  # read in run(), which also meets errors that arise before this function
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process: 0 done, 1 the project or a node, 2 the words, 3 Snowflake."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = cli.main(args=words, prog_name="mlops", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as wrong:
+        click.echo(wrong.format_message())
+        sys.exit(0)
+    except click.ClickException as wrong:
+        _tell_usage(wrong, words)
+        sys.exit(wrong.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as wrong:
+        from mlops.cli.output import tell_error
+
+        sys.exit(tell_error(wrong, as_json="--json" in words, debug="--debug" in words or bool(os.environ.get("MLOPS_DEBUG"))))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell_usage(wrong: click.ClickException, words: Sequence[str]) -> None:
+    if "--json" in words:
+        import json
+
+        error = {"type": type(wrong).__name__, "message": wrong.format_message(), "hint": None, "exit_code": wrong.exit_code}
+        click.echo(json.dumps({"error": error}))
+    else:
+        wrong.show()

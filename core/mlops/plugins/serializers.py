@@ -1,0 +1,34 @@
+"""The serializers of a process: the built-in ones and those that plugins register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mlops.errors import PluginError
+
+if TYPE_CHECKING:
+    from mlops.datasets.serializers import Serializer, Serializers
+    from mlops.plugins.knowledge import Knowledge
+
+
+def serializers_of(known: Iterable[Knowledge], *, allow_pickle: bool = False) -> Serializers:
+    """Return the built-in serializers and those of the plugins, importing only plugins that register some.
+
+    Raises:
+        PluginError: a plugin's hook raises, or returns something else than serializers.
+        DatasetError: two plugins store the same type.
+    """
+    from mlops.datasets import serializers
+
+    known = [one for one in known if any("register_serializers" in plugin.hooks for plugin in one.hooks)]
+    if not known:
+        return serializers.builtin(allow_pickle=allow_pickle)
+    from mlops.plugins.hooks import Hooks
+
+    extra: list[tuple[str, Serializer]] = []
+    for distribution, offered in Hooks(known, ("register_serializers",)).provide("register_serializers"):
+        if not isinstance(offered, Iterable):
+            raise PluginError(plugin=distribution, problem="register_serializers returned no list")
+        extra.extend((distribution, one) for one in offered)
+    return serializers.builtin(extra, allow_pickle=allow_pickle)

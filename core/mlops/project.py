@@ -1,0 +1,73 @@
+"""A project: its settings and everything that is installed beside it, each worked out when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mlops.graph import Graph
+    from mlops.plugins.discovery import Discovery
+    from mlops.registry import Registry
+
+
+class Project:
+    """The folder that commands work on. ``progress`` is told the name of each plugin that has to be imported to be known."""
+
+    def __init__(
+        self,
+        start: Path | None = None,
+        *,
+        flags: dict[str, object] | None = None,
+        progress: Callable[[str], None] = lambda distribution: None,
+    ) -> None:
+        self._start = start or Path.cwd()
+        self._flags = flags or {}
+        self._progress = progress
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the file, the environment and the command line."""
+        return load_settings(self._start, flags=self._flags)
+
+    @cached_property
+    def discovery(self) -> Discovery:
+        """What is known of the installed plugins."""
+        return self.discover()
+
+    def discover(self, *, refresh: bool = False) -> Discovery:
+        """Return what is known of the installed plugins; ``refresh`` imports all of them to look again."""
+        from mlops.plugins.discovery import discover
+
+        return discover(self.settings.plugins, refresh=refresh, progress=self._progress)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Every node and pipeline, of the plugins and of the project."""
+        from mlops.registry import registry_of
+
+        return registry_of(
+            self.discovery.known, blocked=self.discovery.blocked, pipelines=self.settings.pipelines
+        )
+
+    def graph(self, pipeline: str) -> Graph:
+        """Return the graph of a pipeline, checked as a whole.
+
+        Raises:
+            UnknownNameError: there is no pipeline of this name.
+            PipelineError: everything that is wrong with it.
+        """
+        from mlops.graph import graph_of
+        from mlops.plugins.serializers import serializers_of
+
+        found = self.registry.pipeline(pipeline)
+        serializers = serializers_of(self.discovery.known, allow_pickle=self.settings.allow_pickle)
+
+        def storable(names: Sequence[str]) -> object:
+            return serializers.storable(names)
+
+        return graph_of(found, self.registry, writers=self.settings.writers.get(found.name), storable=storable)

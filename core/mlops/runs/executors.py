@@ -1,0 +1,160 @@
+"""Executors: attempts of nodes run in this process one after the other, or each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlops.runs.node_run import Order, Stopped, run_node
+from mlops.runs.outcome import NodeOutcome
+from mlops.runs.runner import interrupted
+from mlops.runs.workers import Execute, Workers, execute_with
+
+if TYPE_CHECKING:
+    from mlops.plugins.knowledge import Knowledge
+
+
+class Preparation(Protocol):
+    """What makes the keyword arguments of ``run_node`` in the process that will call it; it can be pickled."""
+
+    def __call__(self) -> dict[str, Any]:  # Any: see run_node
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPreparation:
+    """Stores, hooks and services for nodes that run on this machine.
+
+    ``known`` are the plugins whose hooks are called in the process of a node. ``echo`` repeats what nodes print on
+    standard error. ``connection`` is what a session is made from, None where the run has no services.
+    """
+
+    folder: str
+    allow_pickle: bool
+    known: tuple[Knowledge, ...] = ()
+    echo: bool = False
+    connection: Any = None  # Any: keyword arguments of snowflake.connector.connect
+
+    def __call__(self) -> dict[str, Any]:  # Any: see run_node
+        from mlops.datasets.store import FileStore
+        from mlops.plugins.hooks import OBSERVED_BY_NODES, Hooks
+        from mlops.plugins.serializers import serializers_of
+        from mlops.runs.services import services_for
+
+        serializers = serializers_of(self.known, allow_pickle=self.allow_pickle)
+        hooks = Hooks(self.known, OBSERVED_BY_NODES)
+        return {
+            "store": FileStore(self.folder, serializers),
+            "stores": {},
+            "services": services_for(self.connection),
+            "hooks": hooks or None,
+            "echo": sys.stderr if self.echo else None,
+        }
+
+
+class InlineExecutor:
+    """Runs nodes in this process, one at a time. A node with a timeout gets a process, since only that can be ended."""
+
+    width = 1
+
+    def __init__(self, preparation: Preparation, *, grace: float) -> None:
+        self._preparation, self._grace = preparation, grace
+        self._keywords: dict[str, Any] | None = None  # Any: see run_node
+        self._next: Order | None = None
+        self._aside: ProcessExecutor | None = None
+        self.interruptible = True
+
+    def start(self, order: Order) -> None:
+        """Take an attempt; it is run by the next ``wait``."""
+        if order.node.timeout is not None:
+            self._aside = self._aside or ProcessExecutor(self._preparation, width=1, grace=self._grace)
+            self._aside.start(order)
+        else:
+            self._next = order
+
+    def wait(self, seconds: float | None) -> Sequence[NodeOutcome]:
+        """Run the attempt that was started, or wait for the one that runs aside."""
+        order, self._next = self._next, None
+        if order is None:
+            return self._aside.wait(seconds) if self._aside is not None else ()
+        started = time.time()
+        try:
+            if self._keywords is None:
+                self._keywords = self._preparation()
+            return (run_node(order, **self._keywords),)
+        except Stopped:
+            return (interrupted(order, started),)
+
+    def stop(self) -> None:
+        """Ask what runs aside to end."""
+        if self._aside is not None:
+            self._aside.stop()
+
+    def __enter__(self) -> InlineExecutor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._aside is not None:
+            self._aside.close()
+        if self._keywords is not None:
+            self._keywords["services"].close()
+
+
+class ProcessExecutor:
+    """Runs each node in a process of its own, ``width`` at once."""
+
+    interruptible = False
+
+    def __init__(
+        self, preparation: Preparation, *, width: int, grace: float, modules: Sequence[str] = ()
+    ) -> None:
+        self.width = width
+        self._workers = Workers(partial(_prepared, preparation), modules, grace=grace)
+        self._running: set[str] = set()
+
+    def start(self, order: Order) -> None:
+        """Start an attempt in a new process."""
+        timeout = order.node.timeout
+        self._running.add(order.node.full_name)
+        self._workers.start(order.node.full_name, order, None if timeout is None else timeout.total_seconds())
+
+    def wait(self, seconds: float | None) -> Sequence[NodeOutcome]:
+        """Return the attempts whose processes have ended."""
+        ended = self._workers.wait(seconds)
+        self._running -= {key for key, _ in ended}
+        return [outcome for _, outcome in ended]
+
+    def stop(self) -> None:
+        """Ask every running node to end; one that does not is killed after the grace."""
+        for key in self._running:
+            self._workers.stop(key)
+
+    def close(self) -> None:
+        """End the processes."""
+        self._workers.close()
+
+    def __enter__(self) -> ProcessExecutor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _prepared(preparation: Preparation) -> Execute:
+    return execute_with(preparation)
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -1,0 +1,204 @@
+"""Launching: from a project and the words of ``mlops run`` to a run that goes, with everything checked before it starts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from mlops.datasets.manifest import DatasetRecord
+from mlops.datasets.store import FileStore
+from mlops.errors import RunError, UnknownNameError
+from mlops.graph import Graph
+from mlops.parameters import Layer, as_objects, settle
+from mlops.plugins.hooks import OBSERVED_BY_RUNS, Hooks
+from mlops.plugins.serializers import serializers_of
+from mlops.project import Project
+from mlops.runs.executors import InlineExecutor, LocalPreparation, ProcessExecutor, processors
+from mlops.runs.lock import RunLock
+from mlops.runs.outcome import RunInfo, RunOutcome, State
+from mlops.runs.records import RunRecords
+from mlops.runs.runner import Observer, Runner, new_run_id, refuse_unknown_datasets, stopped_by_signals
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What ``mlops run`` was asked for. ``resume`` is the run to continue, ``latest`` for the newest one."""
+
+    pipeline: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    start: Sequence[str] = ()
+    end: Sequence[str] = ()
+    only: Sequence[str] = ()
+    resume: str | None = None
+    echo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A run that is ready to go: everything about it is checked, and nothing of it has been written."""
+
+    project: Project
+    graph: Graph
+    run: RunInfo
+    external: Mapping[str, tuple[str, DatasetRecord]]
+    resumed: bool
+    echo: bool = False
+
+    def go(self, observers: Callable[[Launch], Sequence[Observer]] = lambda launch: ()) -> RunOutcome:
+        """Run it to its end, by itself, by a failure, by Ctrl-C or by SIGTERM, and return what it came to.
+
+        Raises:
+            RunError: another process is running it.
+        """
+        settings, known = self.project.settings, self.project.discovery.known
+        with ExitStack() as stack:
+            stack.enter_context(RunLock(settings.data, self.run.run_id))
+            records = stack.enter_context(RunRecords(settings.data))
+            serializers = serializers_of(known, allow_pickle=settings.allow_pickle)
+            store = FileStore(self.run.folder, serializers)
+            hooks = Hooks(known, OBSERVED_BY_RUNS)
+            executor = stack.enter_context(self._executor())
+            runner = Runner(
+                self.graph,
+                self.run,
+                executor=executor,
+                store=store,
+                records=records,
+                observers=observers(self),
+                external=self.external,
+                committed=store.manifests() if self.resumed else None,
+            )
+            hooks.observe("before_pipeline_run", run=self.run)
+            with stopped_by_signals(runner.stop, interrupt=executor.interruptible):
+                outcome = runner.go()
+            event = "after_pipeline_run" if outcome.state is State.SUCCEEDED else "on_pipeline_error"
+            hooks.observe(event, run=self.run, outcome=outcome)
+            return _with_hook_errors(outcome, hooks)
+
+    def _executor(self) -> InlineExecutor | ProcessExecutor:
+        settings = self.project.settings
+        preparation = LocalPreparation(
+            folder=self.run.folder,
+            allow_pickle=settings.allow_pickle,
+            known=tuple(one for one in self.project.discovery.known if one.hooks),
+            echo=self.echo,
+        )
+        if settings.executor == "inline":
+            return InlineExecutor(preparation, grace=settings.grace)
+        modules = dict.fromkeys(
+            (node.origin.through or node.origin.source).partition(":")[0] for node in self.graph.nodes
+        )
+        width = settings.max_workers or processors()
+        return ProcessExecutor(preparation, width=width, grace=settings.grace, modules=tuple(modules))
+
+
+def prepare(project: Project, request: Request) -> Launch:
+    """Return the run that a request means, with names, graph, parameters and inputs checked.
+
+    Raises:
+        MlopsError: whatever is wrong with the pipeline, the parameters, or the run to continue.
+    """
+    settings = project.settings
+    whole = project.graph(request.pipeline)
+    graph = whole.part(start=request.start, end=request.end, only=request.only)
+    target = settings.targets.get(settings.target)
+    if target is None:
+        raise UnknownNameError(kind="target", name=settings.target, known=settings.targets)
+    layers = [
+        Layer(f"pipeline {graph.pipeline.name!r}", graph.pipeline.parameters),
+        Layer(f"target {target.name!r}", target.parameters),
+        Layer("--param", request.parameters, texts=True),
+    ]
+    members = {node.full_name for node in graph.nodes}
+    # settled for the whole pipeline: a parameter of a node that is left out is still one of the pipeline
+    parameters = {name: values for name, values in settle(whole.nodes, layers).items() if name in members}
+    _check_inexact(graph, parameters)
+    started = time.time()
+    resumed = _run_to_resume(project, request, graph) if request.resume else None
+    run_id = resumed or new_run_id(started)
+    versions = {node.origin.distribution: node.origin.version for node in graph.nodes}
+    run = RunInfo(
+        run_id=run_id,
+        pipeline=graph.pipeline.name,
+        folder=os.path.join(settings.data, graph.pipeline.name, run_id),
+        started=started,
+        parameters=parameters,
+        versions={**versions, "mlops-framework": _version()},
+        target=target.name,
+        auth_mode="none",
+        executor=settings.executor,
+    )
+    external = _external(project, graph, run, resumed is not None)
+    refuse_unknown_datasets(graph, external)
+    return Launch(
+        project=project, graph=graph, run=run, external=external, resumed=resumed is not None, echo=request.echo
+    )
+
+
+def _version() -> str:
+    import mlops
+
+    return mlops.__version__
+
+
+def _check_inexact(graph: Graph, parameters: Mapping[str, Mapping[str, object]]) -> None:
+    """Check values against types that only the plugin knows; imports the plugins of such nodes, and no others."""
+    from mlops.annotations import resolved
+    from mlops.plugins.loading import load_function
+
+    for node in graph.nodes:
+        if all(parameter.exact for parameter in node.parameters):
+            continue
+        function = load_function(node)
+        annotations = getattr(getattr(function, "__wrapped__", function), "__annotations__", {})
+        hints = {
+            parameter.name: resolved(annotations[parameter.name], function)
+            for parameter in node.parameters
+            if not parameter.exact and parameter.name in annotations
+        }
+        as_objects(parameters.get(node.full_name, {}), node.parameters, hints)
+
+
+def _run_to_resume(project: Project, request: Request, graph: Graph) -> str:
+    data, pipeline = project.settings.data, graph.pipeline.name
+    if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+        raise RunError(f"pipeline {pipeline!r} has not run here yet", hint=f"start with: mlops run {pipeline}")
+    with RunRecords(data) as records:
+        run_id = records.find(request.resume or "latest", pipeline=pipeline)
+    return run_id
+
+
+def _external(
+    project: Project, graph: Graph, run: RunInfo, resumed: bool
+) -> dict[str, tuple[str, DatasetRecord]]:
+    """Return, for each dataset from outside the graph, the folder of the newest run that committed it, and its record."""
+    if not graph.external:
+        return {}
+    data = project.settings.data
+    folders = [run.folder] if resumed else []
+    if os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+        with RunRecords(data) as records:
+            folders += [one.run.folder for one in records.runs(pipeline=run.pipeline, limit=1000)]
+    serializers = serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle)
+    found: dict[str, tuple[str, DatasetRecord]] = {}
+    for folder in dict.fromkeys(folders):
+        missing = [dataset for dataset in graph.external if dataset not in found]
+        if not missing:
+            break
+        records_by_name = {
+            record.name: record
+            for manifest in FileStore(folder, serializers).manifests().values()
+            for record in manifest.outputs
+        }
+        found.update({name: (folder, records_by_name[name]) for name in missing if name in records_by_name})
+    return found
+
+
+def _with_hook_errors(outcome: RunOutcome, hooks: Hooks) -> RunOutcome:
+    from dataclasses import replace
+
+    warnings = tuple(str(error) for error in hooks.taken_errors())
+    return replace(outcome, warnings=(*outcome.warnings, *warnings)) if warnings else outcome

@@ -1,0 +1,264 @@
+"""One node, run once: its inputs read, its function called, its outputs committed. The same on a laptop and in a container."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TextIO
+
+import mlops
+from mlops.context import Context, Metric
+from mlops.datasets.manifest import DatasetRecord, Manifest
+from mlops.datasets.store import FileStore
+from mlops.errors import MlopsError, PluginError
+from mlops.node import Node
+from mlops.parameters import as_objects
+from mlops.plugins.loading import load_function
+from mlops.runs.arguments import Inputs, Outputs, returned
+from mlops.runs.logs import NodeLog, captured
+from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State
+from mlops.runs.services import Services
+
+if TYPE_CHECKING:
+    from mlops.plugins.hooks import Hooks
+
+
+class Stopped(BaseException):
+    """The run is being stopped. Not an Exception, so that a node that catches everything does not catch this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an input comes from: a record of a committed dataset and the folder of its run, or a value given outright."""
+
+    folder: str = ""
+    record: DatasetRecord | None = None
+    value: object = None
+
+    @property
+    def sha256(self) -> str:
+        """What identifies the content; a value given outright is identified by its text."""
+        if self.record is not None:
+            return self.record.sha256
+        import hashlib
+
+        return hashlib.sha256(repr(self.value).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything a process needs to run one attempt of one node. It can be pickled and sent."""
+
+    node: Node
+    run: RunInfo
+    parameters: Mapping[str, Any]  # Any: JSON
+    inputs: Mapping[str, Source] = field(default_factory=dict)
+    attempt: int = 1
+    specifications: Mapping[str, object] = field(default_factory=dict)
+    log: str = ""
+
+
+def run_node(
+    order: Order,
+    *,
+    store: FileStore,
+    services: Services,
+    hooks: Hooks | None = None,
+    stores: MutableMapping[str, FileStore] | None = None,
+    function: Callable[..., object] | None = None,
+    echo: TextIO | None = None,
+) -> NodeOutcome:
+    """Run one attempt of a node and return what it came to; whatever the node raises is in the outcome.
+
+    ``store`` is where its outputs are committed, ``stores`` keeps the stores of other runs that inputs come from.
+    ``function`` is the node's function where the caller has it already.
+
+    Raises:
+        Stopped, KeyboardInterrupt: the run is being stopped; nothing is committed.
+    """
+    node = order.node
+    log = NodeLog(order.log or os.path.join(order.run.folder, "logs", f"{node.name}.log"), echo=echo, label=node.name)
+    started = time.time()
+    metrics: list[Metric] = []
+    outcome: NodeOutcome
+    try:
+        with captured(log):
+            try:
+                if hooks:
+                    hooks.observe("before_node_run", run=order.run, node=node, attempt=order.attempt)
+                records = _call_and_commit(order, store, stores, services, function, metrics, started)
+                outcome = NodeOutcome(
+                    node=node.full_name,
+                    state=State.SUCCEEDED,
+                    attempt=order.attempt,
+                    started=started,
+                    ended=time.time(),
+                    metrics=tuple(metrics),
+                    outputs=records,
+                )
+            except Exception as cause:  # a node may raise anything
+                outcome = NodeOutcome(
+                    node=node.full_name,
+                    state=State.FAILED,
+                    attempt=order.attempt,
+                    started=started,
+                    ended=time.time(),
+                    error=error_info(cause),
+                    metrics=tuple(metrics),
+                )
+                traceback.print_exc(file=log)
+            if hooks:
+                event = "after_node_run" if outcome.state is State.SUCCEEDED else "on_node_error"
+                hooks.observe(event, run=order.run, node=node, outcome=outcome)
+    finally:
+        used = log.used
+        log.close()
+    warnings = tuple(str(error) for error in hooks.taken_errors()) if hooks else ()
+    return replace(outcome, log=log.path if used else None, warnings=warnings) if used or warnings else outcome
+
+
+def _call_and_commit(
+    order: Order,
+    store: FileStore,
+    stores: MutableMapping[str, FileStore] | None,
+    services: Services,
+    function: Callable[..., object] | None,
+    metrics: list[Metric],
+    started: float,
+) -> tuple[DatasetRecord, ...]:
+    node = order.node
+    function = function or load_function(node)
+    read: dict[str, str] = {}
+    stores = stores if stores is not None else {}
+    stores.setdefault(order.run.folder, store)
+
+    def load(dataset: str, as_type: str | None = None) -> object:
+        source = order.inputs[dataset]
+        if source.record is None:
+            return source.value
+        home = stores.get(source.folder)
+        if home is None:
+            home = stores[source.folder] = FileStore(source.folder, store.serializers)
+        read[dataset] = source.record.sha256
+        return home.read(source.record, as_type)
+
+    outputs = Outputs(_specifications(order), node.outputs)
+    arguments = _arguments(order, function, load, outputs, services, metrics)
+    value = function(**arguments)
+    assigned = {**_adopted(order, outputs), **outputs.values_set}
+    values = returned(value, outputs=node.outputs, assigned=assigned, node=node.name)
+    records = tuple(store.write(name, one) for name, one in values.items())
+    store.commit(
+        Manifest(
+            node=node.full_name,
+            version=node.origin.version,
+            source=node.origin.digest,
+            fingerprint="",
+            parameters=dict(order.parameters),
+            inputs={dataset: source.sha256 for dataset, source in order.inputs.items()},
+            outputs=records,
+            metrics={metric.name: metric.value for metric in metrics},
+            attempt=order.attempt,
+            started=_rfc3339(started),
+            ended=_rfc3339(time.time()),
+            mlops_version=mlops.__version__,
+        )
+    )
+    return records
+
+
+def _arguments(
+    order: Order,
+    function: Callable[..., object],
+    load: Callable[[str, str | None], object],
+    outputs: Outputs,
+    services: Services,
+    metrics: list[Metric],
+) -> dict[str, object]:
+    """Return the function's arguments: only those that it names."""
+    node = order.node
+    hints = {} if all(parameter.exact for parameter in node.parameters) else _hints(function)
+    parameters = as_objects(order.parameters, node.parameters, hints)
+    arguments: dict[str, object] = {}
+    for name in node.arguments:
+        if name in node.services:
+            arguments[name] = services.get(name)
+        elif name == "inputs":
+            datasets = {**node.inputs, **{dataset: dataset for dataset in order.inputs if dataset not in node.datasets}}
+            arguments[name] = Inputs(parameters, datasets, lambda dataset: load(dataset, None))
+        elif name == "outputs":
+            arguments[name] = outputs
+        elif name == "context":
+            arguments[name] = Context(
+                run_id=order.run.run_id,
+                pipeline=order.run.pipeline,
+                node=node.name,
+                attempt=order.attempt,
+                parameters=parameters,
+                logger=logging.getLogger(f"mlops.node.{node.name}"),
+                metrics=metrics,
+            )
+        elif name in node.inputs:
+            dataset = node.inputs[name]
+            arguments[name] = load(dataset, _FLAVOURS.get(node.input_types.get(dataset, "").partition(".")[0]))
+        elif name in parameters:
+            arguments[name] = parameters[name]
+    return arguments
+
+
+def _hints(function: Callable[..., object]) -> dict[str, object]:
+    from mlops.annotations import resolved
+
+    annotations = getattr(getattr(function, "__wrapped__", function), "__annotations__", {})
+    return {name: hint for name, text in annotations.items() if (hint := resolved(text, function)) is not None}
+
+
+def _specifications(order: Order) -> dict[str, object]:
+    default = {name: {"name": name, "path": os.path.join(order.run.folder, name)} for name in order.node.outputs}
+    return {**default, **order.specifications}
+
+
+def _adopted(order: Order, outputs: Outputs) -> dict[str, object]:
+    """Return the files that a function has written itself to the path of an output's specification."""
+    from pathlib import Path
+
+    files: dict[str, object] = {}
+    if "outputs" not in order.node.arguments:
+        return files
+    for name, specification in _specifications(order).items():
+        path = specification.get("path") if isinstance(specification, Mapping) else specification
+        if isinstance(path, str) and name not in outputs.values_set and os.path.exists(path):
+            files[name] = Path(path)
+    return files
+
+
+def error_info(cause: BaseException) -> ErrorInfo:
+    """Return why a node failed, with the frames of mlops itself left out of the traceback."""
+    frames = traceback.extract_tb(cause.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_HERE)]
+    lines = traceback.format_list(own or frames)
+    with suppress(Exception):  # an exception's own text may raise
+        lines += traceback.format_exception_only(cause)
+    return ErrorInfo(
+        type=type(cause).__name__,
+        message=str(cause).strip() or type(cause).__name__,
+        traceback="".join(lines),
+        hint=cause.hint if isinstance(cause, MlopsError) else None,
+        kind="plugin" if isinstance(cause, PluginError) else "output" if isinstance(cause, MlopsError) else "raised",
+    )
+
+
+def _rfc3339(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_FLAVOURS = {"pandas": "pandas", "polars": "polars", "pyarrow": "arrow"}
+"""What a reader's type hint asks a table to be, by the package of the type."""
+
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

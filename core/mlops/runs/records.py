@@ -1,0 +1,256 @@
+"""Records of runs: one SQLite file under the data folder, written as things happen, read by ``mlops runs``.
+
+Every change is a transaction of its own, so that a killed process loses nothing it had recorded. Two runs write at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any
+
+from mlops.context import Metric
+from mlops.errors import RunError, UnknownNameError
+from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, RunOutcome, State
+
+SCHEMA = 1
+_TABLES = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, state TEXT NOT NULL, started REAL NOT NULL, ended REAL,
+    folder TEXT NOT NULL, target TEXT NOT NULL, auth_mode TEXT NOT NULL, executor TEXT NOT NULL,
+    parameters TEXT NOT NULL, versions TEXT NOT NULL, resumed INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+    warnings TEXT NOT NULL DEFAULT '[]'
+) WITHOUT ROWID;
+CREATE INDEX runs_by_start ON runs (started);
+CREATE TABLE nodes (
+    run_id TEXT NOT NULL, position INTEGER NOT NULL, node TEXT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL,
+    started REAL, ended REAL, reason TEXT NOT NULL DEFAULT '', error TEXT, log TEXT,
+    PRIMARY KEY (run_id, node)
+) WITHOUT ROWID;
+CREATE TABLE metrics (
+    run_id TEXT NOT NULL, node TEXT NOT NULL, attempt INTEGER NOT NULL, name TEXT NOT NULL, step INTEGER, value REAL
+);
+CREATE INDEX metrics_by_run ON metrics (run_id, node);
+"""
+
+
+class RunRecords:
+    """The records of one data folder. Open it where it is used and close it: it may be open in several processes."""
+
+    def __init__(self, data: str | os.PathLike[str]) -> None:
+        self.path = os.path.join(os.fspath(data), ".mlops", "runs.db")
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self._database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        self._prepare()
+
+    def _prepare(self) -> None:
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA:
+            raise RunError(
+                f"{self.path} was written by a newer mlops (schema {version}, this one reads {SCHEMA})",
+                hint="upgrade mlops-framework, or choose another data folder",
+            )
+        if version < SCHEMA:
+            self._database.execute("BEGIN IMMEDIATE")
+            if self._database.execute("PRAGMA user_version").fetchone()[0] < SCHEMA:
+                for statement in _TABLES.split(";"):
+                    self._database.execute(statement)
+                self._database.execute(f"PRAGMA user_version = {SCHEMA}")
+            self._database.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> RunRecords:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin(self, run: RunInfo, nodes: Sequence[str]) -> None:
+        """Record that a run starts, or starts again, with these nodes; what it had recorded of them is kept in order."""
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")
+        database.execute(
+            """INSERT INTO runs (run_id, pipeline, state, started, folder, target, auth_mode, executor, parameters, versions)
+               VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT (run_id) DO UPDATE SET state = 'running', ended = NULL, target = excluded.target,
+                 auth_mode = excluded.auth_mode, executor = excluded.executor, parameters = excluded.parameters,
+                 versions = excluded.versions, resumed = resumed + 1, reason = '', warnings = '[]'""",
+            (
+                run.run_id,
+                run.pipeline,
+                run.started,
+                run.folder,
+                run.target,
+                run.auth_mode,
+                run.executor,
+                json.dumps(run.parameters),
+                json.dumps(run.versions),
+            ),
+        )
+        database.executemany(
+            """INSERT INTO nodes (run_id, position, node, state, attempt) VALUES (?, ?, ?, 'pending', 0)
+               ON CONFLICT (run_id, node) DO UPDATE SET position = excluded.position, state = 'pending', reason = ''""",
+            [(run.run_id, position, node) for position, node in enumerate(nodes)],
+        )
+        database.execute("COMMIT")
+
+    def node_started(self, run_id: str, node: str, attempt: int, moment: float) -> None:
+        """Record that an attempt of a node starts."""
+        self._database.execute(
+            "UPDATE nodes SET state = 'running', attempt = ?, started = ?, ended = NULL, error = NULL"
+            " WHERE run_id = ? AND node = ?",
+            (attempt, moment, run_id, node),
+        )
+
+    def node_ended(self, run_id: str, outcome: NodeOutcome) -> None:
+        """Record what a node came to, with its metrics."""
+        error = None if outcome.error is None else json.dumps(asdict(outcome.error))
+        database = self._database
+        if outcome.metrics:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute(
+                "DELETE FROM metrics WHERE run_id = ? AND node = ?", (run_id, outcome.node)
+            )
+            database.executemany(
+                "INSERT INTO metrics (run_id, node, attempt, name, step, value) VALUES (?, ?, ?, ?, ?, ?)",
+                [(run_id, outcome.node, outcome.attempt, one.name, one.step, one.value) for one in outcome.metrics],
+            )
+        database.execute(
+            """UPDATE nodes SET state = ?, attempt = ?, started = COALESCE(?, started), ended = COALESCE(?, ended), reason = ?,
+               error = ?, log = COALESCE(?, log) WHERE run_id = ? AND node = ?""",
+            (
+                outcome.state.value,
+                outcome.attempt,
+                outcome.started,
+                outcome.ended,
+                outcome.reason,
+                error,
+                outcome.log,
+                run_id,
+                outcome.node,
+            ),
+        )
+        if outcome.metrics:
+            database.execute("COMMIT")
+
+    def end(self, run_id: str, state: State, *, reason: str = "", warnings: Iterable[str] = ()) -> None:
+        """Record that a run has ended; nodes that were still running or pending then are recorded as stopped."""
+        database = self._database
+        now = time.time()
+        database.execute("BEGIN IMMEDIATE")
+        database.execute(
+            "UPDATE runs SET state = ?, ended = ?, reason = ?, warnings = ? WHERE run_id = ?",
+            (state.value, now, reason, json.dumps(list(warnings)), run_id),
+        )
+        database.execute(
+            "UPDATE nodes SET state = 'stopped', ended = CASE WHEN state = 'running' THEN ? END, reason = ?"
+            " WHERE run_id = ? AND state IN ('running', 'pending')",
+            (now, reason, run_id),
+        )
+        database.execute("COMMIT")
+
+    def find(self, name: str, *, pipeline: str | None = None) -> str:
+        """Return the id of the run that ``name`` means: an id, a part of one, or ``latest``.
+
+        Raises:
+            UnknownNameError, RunError: no run, or several.
+        """
+        where, values = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
+        known = [row[0] for row in self._database.execute(f"SELECT run_id FROM runs {where} ORDER BY started DESC", values)]
+        if name == "latest" and known:
+            return str(known[0])
+        matches = [one for one in known if one == name] or [one for one in known if name in one]
+        if not matches:
+            raise UnknownNameError(
+                kind="run", name=name, known=known, hint=None if known else "nothing has run here yet: mlops run PIPELINE"
+            )
+        if len(matches) > 1:
+            raise RunError(f"run {name!r} is {len(matches)} runs", hint=f"say which: {', '.join(matches[:5])}")
+        return str(matches[0])
+
+    def runs(
+        self, *, pipeline: str | None = None, limit: int = 20, alive: Callable[[str], bool] | None = None
+    ) -> list[RunOutcome]:
+        """Return the newest runs, newest first, without their nodes.
+
+        ``alive`` tells whether the process of a run is still there; a running run whose process is gone was killed.
+        """
+        where, values = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
+        rows = self._database.execute(
+            f"SELECT {_RUN_COLUMNS} FROM runs {where} ORDER BY started DESC LIMIT ?", [*values, limit]
+        )
+        return [_run(row, (), alive) for row in rows.fetchall()]
+
+    def run(self, run_id: str, *, alive: Callable[[str], bool] | None = None) -> RunOutcome:
+        """Return one run with its nodes in order.
+
+        Raises:
+            UnknownNameError: there is no run of this id.
+        """
+        row = self._database.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id = ?", [run_id]).fetchone()
+        if row is None:
+            raise UnknownNameError(kind="run", name=run_id, known=())
+        metrics: dict[str, list[Metric]] = {}
+        for node, name, value, step in self._database.execute(
+            "SELECT node, name, value, step FROM metrics WHERE run_id = ? ORDER BY rowid", [run_id]
+        ):
+            metrics.setdefault(node, []).append(Metric(name, value, step))
+        nodes = [
+            NodeOutcome(
+                node=node,
+                state=State(state),
+                attempt=attempt,
+                started=started,
+                ended=ended,
+                reason=reason,
+                error=None if error is None else ErrorInfo(**json.loads(error)),
+                metrics=tuple(metrics.get(node, ())),
+                log=log,
+            )
+            for node, state, attempt, started, ended, reason, error, log in self._database.execute(
+                "SELECT node, state, attempt, started, ended, reason, error, log FROM nodes WHERE run_id = ?"
+                " ORDER BY position",
+                [run_id],
+            )
+        ]
+        return _run(row, nodes, alive)
+
+
+_RUN_COLUMNS = (
+    "run_id, pipeline, state, started, ended, folder, target, auth_mode, executor, parameters, versions, resumed, reason,"
+    " warnings"
+)
+
+
+def _run(row: Sequence[Any], nodes: Sequence[NodeOutcome], alive: Callable[[str], bool] | None) -> RunOutcome:  # Any: SQL
+    (run_id, pipeline, state, started, ended, folder, target, auth_mode, executor, parameters, versions, resumed, reason,
+     warnings) = row  # fmt: skip
+    info = RunInfo(
+        run_id=run_id,
+        pipeline=pipeline,
+        folder=folder,
+        started=started,
+        parameters=json.loads(parameters),
+        versions=json.loads(versions),
+        target=target,
+        auth_mode=auth_mode,
+        executor=executor,
+        resumed=resumed,
+    )
+    if state == State.RUNNING.value and alive is not None and not alive(run_id):
+        state, reason = State.STOPPED.value, "its process was killed; mlops run --resume continues it"
+    return RunOutcome(
+        run=info, state=State(state), nodes=tuple(nodes), ended=ended, reason=reason, warnings=tuple(json.loads(warnings))
+    )

@@ -1,0 +1,56 @@
+"""Reuse: which nodes of a continued run need not run again, and for every node why or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlops.datasets.manifest import DatasetRecord, Manifest
+from mlops.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """Whether what a node has committed still fits, and the reason in words."""
+
+    fits: bool
+    reason: str
+
+
+def reuse(
+    node: Node,
+    manifest: Manifest | None,
+    *,
+    parameters: Mapping[str, Any],  # Any: JSON
+    inputs: Mapping[str, str],
+    intact: Callable[[DatasetRecord], bool],
+) -> Reuse:
+    """Say whether a node's committed outputs are what it would write now.
+
+    ``inputs`` holds the sha256 of each dataset it would read, ``intact`` tells whether a file still has its hash.
+    """
+    if manifest is None:
+        return Reuse(False, "it had not committed anything")
+    changes = [
+        f"parameter {name} changed from {manifest.parameters.get(name)!r} to {parameters.get(name)!r}"
+        for name in dict.fromkeys((*manifest.parameters, *parameters))
+        if manifest.parameters.get(name) != parameters.get(name)
+    ]
+    if manifest.version != node.origin.version:
+        changes.append(f"{node.origin.distribution} changed from {manifest.version} to {node.origin.version}")
+    elif manifest.source != node.origin.digest:
+        changes.append(f"the code of {node.origin.distribution} {node.origin.version} changed")
+    changes += [
+        f"its input {name!r} changed"
+        for name in dict.fromkeys((*manifest.inputs, *inputs))
+        if manifest.inputs.get(name) != inputs.get(name)
+    ]
+    if missing := sorted(set(node.outputs) - {record.name for record in manifest.outputs}):
+        changes.append(f"it did not write {', '.join(missing)}")
+    changes += [
+        f"the file of {record.name!r} is gone or was changed" for record in manifest.outputs if not intact(record)
+    ]
+    if changes:
+        return Reuse(False, "; ".join(changes))
+    return Reuse(True, "committed before, and its parameters, plugin and inputs are the same")

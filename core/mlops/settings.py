@@ -1,0 +1,272 @@
+"""Settings: what the project, its environment and the command line say, as one frozen value that knows its origins.
+
+Read from ``[tool.mlops]`` of pyproject.toml, or from mlops.toml, in the current folder or the nearest one above. A flag
+wins over the environment (``MLOPS_*``), that over the file, and the file over the default.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mlops.errors import MlopsError, SettingsError, SeveralError, closest
+from mlops.pipeline import Pipeline, schedule_from
+from mlops.plugins.policy import Policy
+
+Executor = Literal["inline", "process"]
+ServicesChoice = Literal["auto", "embedded", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting: its dotted name under ``[tool.mlops]``, its type expression, its default, and its variable."""
+
+    name: str
+    type: str
+    default: object
+    variable: str
+    help: str
+
+
+KEYS = (
+    Key("data", "str", "data", "MLOPS_DATA", "folder that runs and datasets are kept in"),
+    Key("target", "str", "local", "MLOPS_TARGET", "the target that is used when no --target is given"),
+    Key("services", "Literal['auto', 'embedded', 'none']", "auto", "MLOPS_SERVICES", "where services come from in a local run"),
+    Key("plugins.allow", "list[str] | None", None, "MLOPS_PLUGINS", "the only distributions that may be imported"),
+    Key("plugins.block", "list[str]", (), "MLOPS_DISABLE_PLUGINS", "distributions that are never imported"),
+    Key("plugins.strict", "bool", False, "MLOPS_STRICT_PLUGINS", "one broken plugin is an error of every command"),
+    Key("plugins.timeout", "float", 30.0, "MLOPS_PLUGIN_TIMEOUT", "seconds that looking at one distribution may take"),
+    Key("datasets.allow_pickle", "bool", False, "MLOPS_ALLOW_PICKLE", "store what has no safe format with pickle"),
+    Key("run.executor", "Literal['inline', 'process']", "inline", "MLOPS_EXECUTOR", "where nodes run"),
+    Key("run.max_workers", "int | None", None, "MLOPS_MAX_WORKERS", "how many nodes run at once with the process executor"),
+    Key("run.grace", "float", 10.0, "MLOPS_GRACE", "seconds between asking a node to end and killing it"),
+)
+"""Every setting that has one value. Tables with names of their own (pipelines, targets) are read beside them."""
+
+_TABLES = {"pipelines", "targets"}
+_PIPELINE_KEYS = {"nodes", "schedule", "parameters", "finalizer", "after", "description", "writers"}
+_TARGET_KEYS = {"parameters", "services", "connection"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a pipeline runs: its name, parameters of its own, and the named connection it uses, if any."""
+
+    name: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    services: ServicesChoice | None = None
+    connection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the project says. ``origins`` tells, by dotted name of a setting, where its value comes from."""
+
+    root: Path
+    file: Path | None
+    data: Path
+    target: str
+    services: ServicesChoice
+    plugins: Policy
+    allow_pickle: bool
+    executor: Executor
+    max_workers: int | None
+    grace: float
+    pipelines: tuple[Pipeline, ...] = ()
+    writers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_settings(
+    start: Path, *, environ: Mapping[str, str] = os.environ, flags: Mapping[str, object] | None = None
+) -> Settings:
+    """Return the settings of the project that the folder ``start`` is in.
+
+    ``flags`` holds values of the command line by dotted name; None means that the flag was not given.
+
+    Raises:
+        SettingsError, SeveralError: everything that is wrong in the file and the environment, each with its place.
+    """
+    file, table = _table(start)
+    problems: list[MlopsError] = []
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    for key in KEYS:
+        value, origin = _value(key, table, file, environ, flags or {})
+        if origin != "default":
+            value = _checked(key, value, origin, problems)
+        values[key.name], origins[key.name] = value, origin
+    _refuse_strangers(table, file, problems)
+    root = file.parent if file else start
+    pipelines, writers = _pipelines(table, file, problems)
+    targets = _targets(table, file, problems)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SeveralError(f"{len(problems)} settings are not right", problems)
+    get: dict[str, Any] = values  # Any: checked against the types of KEYS
+    return Settings(
+        root=root,
+        file=file,
+        data=root / Path(get["data"]).expanduser(),
+        target=get["target"],
+        services=get["services"],
+        plugins=Policy(
+            allow=None if get["plugins.allow"] is None else tuple(get["plugins.allow"]),
+            block=tuple(get["plugins.block"]),
+            strict=get["plugins.strict"],
+            seconds=get["plugins.timeout"],
+        ),
+        allow_pickle=get["datasets.allow_pickle"],
+        executor=get["run.executor"],
+        max_workers=get["run.max_workers"],
+        grace=get["run.grace"],
+        pipelines=pipelines,
+        writers=writers,
+        targets=targets,
+        values=values,
+        origins=origins,
+    )
+
+
+def _table(start: Path) -> tuple[Path | None, Mapping[str, Any]]:  # Any: TOML
+    for folder in (start, *start.parents):
+        own = folder / "mlops.toml"
+        if own.is_file():
+            return own, _toml(own)
+        shared = folder / "pyproject.toml"
+        if shared.is_file():
+            text = shared.read_bytes()
+            if b"tool.mlops" in text:
+                return shared, _toml(shared).get("tool", {}).get("mlops", {})
+    return None, {}
+
+
+def _toml(file: Path) -> dict[str, Any]:  # Any: TOML
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        raise SettingsError(place=str(file), problem=f"it is not valid TOML: {cause}") from cause
+
+
+def _place(file: Path | None, name: str) -> str:
+    if file is None:
+        return name
+    table = f"tool.mlops.{name}" if file.name == "pyproject.toml" else name
+    return f"{file.name} [{table}]"
+
+
+def _value(
+    key: Key, table: Mapping[str, Any], file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
+) -> tuple[object, str]:
+    if flags.get(key.name) is not None:
+        return flags[key.name], "command line"
+    if key.variable in environ:
+        return environ[key.variable], key.variable
+    section, _, name = key.name.rpartition(".")
+    inside = table.get(section, {}) if section else table
+    if isinstance(inside, Mapping) and name in inside:
+        return inside[name], _place(file, key.name)
+    return key.default, "default"
+
+
+def _checked(key: Key, value: object, origin: str, problems: list[MlopsError]) -> object:
+    from mlops.errors import ParameterError
+    from mlops.parameters import Parameter, checked
+
+    text = origin == key.variable and isinstance(value, str)
+    if text and key.type.startswith("list"):
+        return tuple(entry.strip() for entry in str(value).split(",") if entry.strip())
+    try:
+        return checked(Parameter(key.name, key.default, key.type), value, text=text)
+    except ParameterError as cause:
+        problems.append(
+            SettingsError(place=origin, problem=f"{value!r} is not {key.type}", hint=f"{key.help}; default: {key.default!r}")
+        )
+        del cause
+        return key.default
+
+
+def _refuse_strangers(table: Mapping[str, Any], file: Path | None, problems: list[MlopsError]) -> None:
+    known = {key.name for key in KEYS}
+    sections = {name.partition(".")[0] for name in known if "." in name}
+    for name, value in table.items():
+        names = [name]
+        if name in sections and isinstance(value, Mapping):
+            names = [f"{name}.{inner}" for inner in value]
+        elif name in _TABLES:
+            names = []
+        for stranger in names:
+            if stranger not in known:
+                _stranger(stranger, known | _TABLES, file, problems)
+
+
+def _stranger(name: str, known: set[str], file: Path | None, problems: list[MlopsError]) -> None:
+    similar = closest(name, known)
+    problems.append(
+        SettingsError(
+            place=_place(file, name),
+            problem="there is no such setting",
+            hint=f"did you mean {similar!r}?" if similar else f"the settings are: {', '.join(sorted(known))}",
+        )
+    )
+
+
+def _pipelines(
+    table: Mapping[str, Any], file: Path | None, problems: list[MlopsError]
+) -> tuple[tuple[Pipeline, ...], dict[str, Mapping[str, str]]]:
+    pipelines: list[Pipeline] = []
+    writers: dict[str, Mapping[str, str]] = {}
+    for name, data in table.get("pipelines", {}).items():
+        place = f"pipelines.{name}"
+        if not isinstance(data, Mapping):
+            problems.append(SettingsError(place=_place(file, place), problem="it is not a table"))
+            continue
+        for key in data:
+            if key not in _PIPELINE_KEYS:
+                _stranger(f"{place}.{key}", {f"{place}.{known}" for known in _PIPELINE_KEYS}, file, problems)
+        if "writers" in data:
+            writers[name] = {str(dataset): str(node) for dataset, node in data["writers"].items()}
+        if "nodes" not in data:
+            continue
+        try:
+            fields = {key: value for key, value in data.items() if key in _PIPELINE_KEYS - {"writers", "schedule"}}
+            pipelines.append(Pipeline(name=name, schedule=schedule_from(data.get("schedule")), **fields))
+        except (MlopsError, ValueError, TypeError, AttributeError) as cause:
+            problems.append(
+                SettingsError(place=_place(file, place), problem=str(cause), hint=getattr(cause, "hint", None))
+            )
+    return tuple(pipelines), writers
+
+
+def _targets(table: Mapping[str, Any], file: Path | None, problems: list[MlopsError]) -> dict[str, Target]:
+    targets = {"local": Target("local")}
+    for name, data in table.get("targets", {}).items():
+        place = f"targets.{name}"
+        if not isinstance(data, Mapping):
+            problems.append(SettingsError(place=_place(file, place), problem="it is not a table"))
+            continue
+        for key in data:
+            if key not in _TARGET_KEYS:
+                _stranger(f"{place}.{key}", {f"{place}.{known}" for known in _TARGET_KEYS}, file, problems)
+        if not isinstance(data.get("parameters", {}), Mapping):
+            problems.append(SettingsError(place=_place(file, f"{place}.parameters"), problem="it is not a table"))
+            continue
+        targets[name] = Target(
+            name=name,
+            parameters=data.get("parameters", {}),
+            services=data.get("services"),
+            connection=data.get("connection"),
+        )
+    return targets
