@@ -1,0 +1,156 @@
+"""What a person sees while a run goes on: a bar per running node on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from mlops.cli.output import seconds
+from mlops.node import Node
+from mlops.runs.outcome import NodeOutcome, State
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+MARKS = {
+    State.SUCCEEDED: "✓",
+    State.REUSED: "↺",
+    State.FAILED: "✗",
+    State.SKIPPED: "–",
+    State.STOPPED: "■",
+    State.RUNNING: "▶",
+    State.PENDING: "·",
+}
+
+
+class ProgressView(Protocol):
+    """An observer of a run that is drawn between its start and its end."""
+
+    def __enter__(self) -> ProgressView: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def node_started(self, node: Node, attempt: int) -> None:
+        """An attempt starts."""
+
+    def node_ended(self, node: Node, outcome: NodeOutcome, retry_in: float | None) -> None:
+        """A node has come to something."""
+
+
+def progress_of(nodes: Sequence[Node], *, quiet: bool) -> ProgressView:
+    """Return the view that fits standard error: none, lines, or bars on a terminal."""
+    if quiet:
+        return _Nothing()
+    if sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
+        return _Bars(nodes)
+    return _Lines(nodes)
+
+
+def line_of(node: Node, outcome: NodeOutcome, retry_in: float | None) -> str:
+    """Return what became of a node as one line."""
+    words = [MARKS[outcome.state], node.name]
+    if outcome.seconds is not None and outcome.state is not State.REUSED:
+        words.append(seconds(outcome.seconds))
+    elif outcome.state is State.REUSED:
+        words.append("reused:")
+    if outcome.error is not None:
+        words.append(f"{outcome.error.type}: {outcome.error.message.partition(chr(10))[0]}")
+    if outcome.reason:
+        words.append(outcome.reason)
+    if retry_in is not None:
+        words.append(f"(attempt {outcome.attempt} of {node.retries.count + 1}; next in {seconds(retry_in)})")
+    return " ".join(words)
+
+
+class _Nothing:
+    def __enter__(self) -> _Nothing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def node_started(self, node: Node, attempt: int) -> None:
+        return
+
+    def node_ended(self, node: Node, outcome: NodeOutcome, retry_in: float | None) -> None:
+        return
+
+
+class _Lines:
+    """One line when a node starts and one when it ends, with how far the run is."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._total, self._done = len(nodes), 0
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def node_started(self, node: Node, attempt: int) -> None:
+        click.echo(f"[{self._done}/{self._total}] {MARKS[State.RUNNING]} {node.name}", err=True)
+
+    def node_ended(self, node: Node, outcome: NodeOutcome, retry_in: float | None) -> None:
+        self._done += retry_in is None
+        click.echo(f"[{self._done}/{self._total}] {line_of(node, outcome, retry_in)}", err=True)
+
+
+class _Bars:
+    """A bar for the run and a spinner for each node that is running; ended nodes scroll by above."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        # a stream of its own: what nodes print in this process is captured by replacing sys.stderr
+        stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, buffering=1)
+        self._stream = stream
+        self._progress: Progress = Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(file=stream, highlight=False),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._overall: TaskID = self._progress.add_task("run", total=len(nodes))
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+        self._stream.close()
+
+    def node_started(self, node: Node, attempt: int) -> None:
+        again = f" (attempt {attempt})" if attempt > 1 else ""
+        self._tasks[node.full_name] = self._progress.add_task(f"{node.name}{again}", total=None)
+
+    def node_ended(self, node: Node, outcome: NodeOutcome, retry_in: float | None) -> None:
+        from rich.text import Text
+
+        if task := self._tasks.pop(node.full_name, None):
+            self._progress.remove_task(task)
+        if retry_in is None:
+            self._progress.advance(self._overall)
+        style = {State.SUCCEEDED: "green", State.REUSED: "cyan", State.FAILED: "red"}.get(outcome.state, "yellow")
+        self._progress.console.print(Text(line_of(node, outcome, retry_in), style=style))
+
+
+def elapsed_since(start: float) -> str:
+    """Return how long ago ``start`` was, for people."""
+    return seconds(time.time() - start)

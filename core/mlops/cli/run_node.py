@@ -1,0 +1,114 @@
+"""``mlops run-node``: one node, as a container runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlops.cli import options
+from mlops.errors import AmbiguousNodeError, MlopsError, NodeDefinitionError, PluginError, UnknownNameError, UsageError
+
+NODE_RAISED, NOT_LOADABLE, BAD_INPUTS, AUTHENTICATION, VERSION_SKEW = 10, 11, 12, 13, 14
+"""Exit codes, so that whoever started the container knows what to mend."""
+
+
+class NodeRunFailed(MlopsError):
+    """The node could not be run; ``exit_code`` says which of the reasons it was."""
+
+    def __init__(self, cause: MlopsError, code: int) -> None:
+        super().__init__(str(cause), hint=cause.hint)
+        self.exit_code = code
+
+
+@click.command("run-node")
+@click.argument("name", metavar="NODE", required=False, shell_complete=options.complete_nodes)
+@click.option("--node", "option_name", metavar="NODE", help="The node, where an argument is not convenient.")
+@click.option("--inputs", metavar="JSON", default="{}", help="Parameters and datasets: a value, a file, or {\"run\": RUN}.")
+@click.option("--outputs", metavar="JSON", default="{}", help="Specifications of outputs; a path gets a copy.")
+@click.option("--run", "run_name", metavar="RUN", help="Take datasets that --inputs does not give from this run.", shell_complete=options.complete_runs)
+@click.option("-q", "--quiet", is_flag=True, help="Do not repeat what the node prints.")
+@options.as_json
+def run_node(
+    name: str | None, option_name: str | None, inputs: str, outputs: str, run_name: str | None, quiet: bool, as_json: bool
+) -> int:
+    """Run one node, as a container does.
+
+    \b
+    Examples:
+      mlops run-node generate_data --inputs '{"customer_count": 1000}'
+      mlops run-node train_model --run latest
+      mlops run-node preprocess_data --inputs '{"customers": "data/customers.parquet"}' --outputs '{"clean_customers": "clean.parquet"}'
+
+    \b
+    Exit codes: 0 done, 10 the node raised, 11 the node or its plugin cannot be loaded, 12 bad inputs,
+    13 authentication, 14 the image holds another version than was deployed.
+    """
+    from mlops.runs.single import InputError, NodeRequest, run_single
+
+    if name is not None and option_name is not None and name != option_name:
+        raise UsageError(f"NODE is {name!r} and --node is {option_name!r}", hint="give the node once")
+    chosen = name or option_name
+    if chosen is None:
+        raise UsageError("no node is given", hint="mlops run-node NODE, or mlops run-node --node NODE")
+    try:
+        request = NodeRequest(
+            node=chosen,
+            inputs=_object(inputs, "--inputs"),
+            outputs=_object(outputs, "--outputs"),
+            run=run_name,
+            echo=not quiet,
+        )
+        outcome = run_single(options.project(), request)
+    except (InputError, BadJson) as cause:
+        raise NodeRunFailed(cause, BAD_INPUTS) from cause
+    except (PluginError, UnknownNameError, AmbiguousNodeError, NodeDefinitionError) as cause:
+        raise NodeRunFailed(cause, NOT_LOADABLE) from cause
+    from mlops.runs.outcome import State
+
+    if as_json:
+        from mlops.cli.output import print_json
+        from mlops.cli.run import run_row
+        from mlops.cli.runs import dataset_row
+
+        print_json({**run_row(outcome), "outputs": [dataset_row(record) for record in outcome.nodes[0].outputs]})
+    else:
+        _tell(outcome)
+    if outcome.state is State.STOPPED:
+        return 143
+    return 0 if outcome.state is State.SUCCEEDED else NODE_RAISED
+
+
+class BadJson(UsageError):
+    """An option that takes a JSON object was given something else."""
+
+
+def _object(text: str, option: str) -> dict[str, Any]:  # Any: JSON
+    import json
+
+    try:
+        value = json.loads(text)
+    except ValueError as cause:
+        raise BadJson(f"{option} is not JSON: {cause}", hint=f"""quote it for the shell: {option} '{{"customer_count": 1000}}'""") from cause
+    if not isinstance(value, dict):
+        raise BadJson(f"{option} is {type(value).__name__}, not an object", hint="""write {"name": value}""")
+    return value
+
+
+def _tell(outcome: Any) -> None:  # Any: RunOutcome, imported by the caller alone
+    from mlops.cli.output import number, paint, seconds, size
+    from mlops.cli.run import shown
+
+    one = outcome.nodes[0]
+    if one.error is not None:
+        click.echo(f"{paint('failed')}: {one.error.type}: {one.error.message}", err=True)
+        click.echo("".join(f"    {line}\n" for line in one.error.traceback.rstrip().splitlines()), nl=False, err=True)
+        if one.error.hint:
+            click.echo(f"  hint: {one.error.hint}", err=True)
+    else:
+        click.echo(f"{paint(outcome.state.value)}: {one.node} in {seconds(one.seconds)} (run {outcome.run.run_id})")
+        for metric in one.metrics:
+            click.echo(f"  {metric.name} = {number(metric.value)}")
+        for record in one.outputs:
+            rows = f", {record.rows:,} rows" if record.rows is not None else ""
+            click.echo(f"  {record.name}: {shown(outcome.run.folder)}/{record.path} ({size(record.bytes)}{rows})")

@@ -1,0 +1,140 @@
+"""``mlops runs``: what has run on this machine."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+import click
+
+from mlops.cli import options
+from mlops.cli.output import moment, number, paint, print_json, print_table, seconds, size
+from mlops.cli.progress import MARKS
+from mlops.cli.run import run_row, shown
+from mlops.datasets.manifest import Manifest
+from mlops.project import Project
+from mlops.runs.outcome import RunOutcome
+
+
+@click.group()
+def runs() -> None:
+    """List and show what has run on this machine."""
+
+
+@runs.command("list")
+@click.option("--pipeline", metavar="NAME", help="Only runs of this pipeline.", shell_complete=options.complete_pipelines)
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first.")
+@options.as_json
+def list_runs(pipeline: str | None, limit: int, as_json: bool) -> None:
+    """List the newest runs."""
+    from mlops.runs.lock import is_alive
+    from mlops.runs.records import RunRecords
+
+    data = options.project().settings.data
+    found: list[RunOutcome] = []
+    if os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+        with RunRecords(data) as records:
+            found = records.runs(pipeline=pipeline, limit=limit, alive=partial(is_alive, data))
+    if as_json:
+        print_json({"runs": [{key: value for key, value in run_row(one).items() if key != "nodes"} for one in found]})
+        return
+    print_table(
+        [
+            {
+                "run": one.run.run_id,
+                "pipeline": one.run.pipeline,
+                "state": one.state.value,
+                "started": moment(one.run.started),
+                "took": seconds(None if one.ended is None else one.ended - one.run.started),
+                "auth": one.run.auth_mode,
+                "reason": one.reason,
+            }
+            for one in found
+        ],
+        ["run", "pipeline", "state", "started", "took", "auth", "reason"],
+        empty="nothing has run here yet: mlops run PIPELINE",
+    )
+
+
+@runs.command("show")
+@click.argument("name", metavar="RUN", default="latest", shell_complete=options.complete_runs)
+@options.as_json
+def show_run(name: str, as_json: bool) -> None:
+    """Show one run: its nodes, parameters, metrics and datasets. RUN is an id, a part of one, or "latest"."""
+    project = options.project()
+    outcome, manifests = open_run(project, name)
+    if as_json:
+        rows = [
+            {**dataset_row(record), "node": manifest.node} for manifest in manifests for record in manifest.outputs
+        ]
+        print_json({**run_row(outcome), "datasets": rows})
+        return
+    run = outcome.run
+    click.echo(f"{click.style(run.run_id, bold=True)}  {run.pipeline}  {paint(outcome.state.value)}  {outcome.reason}".rstrip())
+    took = seconds(None if outcome.ended is None else outcome.ended - run.started)
+    again = f", continued {run.resumed} times" if run.resumed else ""
+    click.echo(f"  started {moment(run.started)}, took {took or '…'}{again}; {run.executor}, target {run.target}, auth {run.auth_mode}")
+    click.echo(f"  with {', '.join(f'{name} {version}' for name, version in run.versions.items())}\n")
+    print_table(
+        [
+            {
+                " ": MARKS[one.state],
+                "node": one.node,
+                "state": one.state.value,
+                "attempt": one.attempt or "",
+                "took": seconds(one.seconds),
+                "why": one.reason or (f"{one.error.type}: {one.error.message}" if one.error else ""),
+            }
+            for one in outcome.nodes
+        ],
+        [" ", "node", "state", "attempt", "took", "why"],
+    )
+    if manifests:
+        click.echo("")
+        rows = [{**dataset_row(record), "from": manifest.node} for manifest in manifests for record in manifest.outputs]
+        for row in rows:
+            row["size"], row["sha256"] = size(row["bytes"]), row["sha256"][:12]
+        print_table(rows, ["dataset", "serializer", "size", "rows", "sha256", "from"])
+    if any(one.metrics for one in outcome.nodes):
+        click.echo("")
+        for one in outcome.nodes:
+            for metric in {metric.name: metric for metric in one.metrics}.values():
+                click.echo(f"  {metric.name:<28} {number(metric.value):>10}  {one.node}")
+    if changed := {node: values for node, values in run.parameters.items() if values}:
+        click.echo("\nparameters")
+        for node, values in changed.items():
+            click.echo(f"  {node}: {', '.join(f'{key}={value!r}' for key, value in values.items())}")
+    click.echo(f"\n  datasets  {shown(run.folder)}")
+
+
+def open_run(project: Project, name: str, *, pipeline: str | None = None) -> tuple[RunOutcome, list[Manifest]]:
+    """Return a run and what its nodes have committed, in the order of its nodes."""
+    from mlops.datasets.store import FileStore
+    from mlops.errors import UnknownNameError
+    from mlops.plugins.serializers import serializers_of
+    from mlops.runs.lock import is_alive
+    from mlops.runs.records import RunRecords
+
+    data = project.settings.data
+    if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+        raise UnknownNameError(kind="run", name=name, known=(), hint="nothing has run here yet: mlops run PIPELINE")
+    with RunRecords(data) as records:
+        outcome = records.run(records.find(name, pipeline=pipeline), alive=partial(is_alive, data))
+    serializers = serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle)
+    manifests = FileStore(outcome.run.folder, serializers).manifests()
+    order = [one.node for one in outcome.nodes]
+    return outcome, sorted(manifests.values(), key=lambda one: order.index(one.node) if one.node in order else len(order))
+
+
+def dataset_row(record: Any) -> dict[str, Any]:  # Any: DatasetRecord in, JSON out
+    """Return a dataset as JSON holds it."""
+    return {
+        "dataset": record.name,
+        "type": record.type,
+        "serializer": record.serializer,
+        "path": record.path,
+        "bytes": record.bytes,
+        "rows": record.rows,
+        "sha256": record.sha256,
+    }

@@ -1,0 +1,224 @@
+"""One node on its own: from a name and two JSON objects to a run of one node. A container starts here."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import DatasetError, MlopsError, ParameterError, SeveralError, closest
+from mlops.node import Node
+from mlops.parameters import Parameter, checked
+
+if TYPE_CHECKING:
+    from mlops.datasets.serializers import Serializers
+    from mlops.datasets.store import FileStore
+    from mlops.project import Project
+    from mlops.runs.node_run import Source
+    from mlops.runs.outcome import RunOutcome
+
+
+class InputError(SeveralError):
+    """The inputs of a node are not right: a dataset is missing, a value does not fit, a name is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRequest:
+    """What ``mlops run-node`` was asked for.
+
+    ``inputs`` holds parameters and datasets by name. A dataset is a value, the path of a file, or ``{"run": R}`` for what
+    a run has committed. ``outputs`` gives the specification of outputs; a path is where a copy is written to.
+    ``run`` is the run that datasets are taken from which ``inputs`` does not name.
+    """
+
+    node: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
+    run: str | None = None
+    echo: bool = False
+
+
+def run_single(project: Project, request: NodeRequest) -> RunOutcome:
+    """Run one node and return the run that it is.
+
+    Raises:
+        MlopsError: the node is not there, or its plugin cannot be loaded.
+        InputError: what is wrong with its inputs, all at once.
+    """
+    node = project.registry.node(request.node)
+    from mlops.plugins.loading import load_function
+
+    function = load_function(node)
+    from mlops.datasets.store import FileStore
+    from mlops.plugins.hooks import OBSERVED_BY_NODES, Hooks
+    from mlops.plugins.serializers import serializers_of
+    from mlops.runs.lock import RunLock
+    from mlops.runs.node_run import Order, run_node
+    from mlops.runs.outcome import RunInfo, RunOutcome, State
+    from mlops.runs.records import RunRecords
+    from mlops.runs.runner import interrupted, new_run_id, stopped_by_signals
+    from mlops.runs.services import NoServices
+
+    settings, known = project.settings, project.discovery.known
+    serializers = serializers_of(known, allow_pickle=settings.allow_pickle)
+    parameters, inputs = _inputs(node, request, project, serializers)
+    started = time.time()
+    run_id = new_run_id(started)
+    run = RunInfo(
+        run_id=run_id,
+        pipeline=node.name,
+        folder=os.path.join(settings.data, node.name, run_id),
+        started=started,
+        parameters={node.full_name: parameters},
+        versions={node.origin.distribution: node.origin.version},
+        target=settings.target,
+    )
+    store = FileStore(run.folder, serializers)
+    hooks = Hooks(known, OBSERVED_BY_NODES)
+    order = Order(node=node, run=run, parameters=parameters, inputs=inputs, specifications=request.outputs)
+    stopped: list[str] = []
+    with ExitStack() as stack:
+        stack.enter_context(RunLock(settings.data, run_id))
+        records = stack.enter_context(RunRecords(settings.data))
+        records.begin(run, [node.full_name])
+        records.node_started(run_id, node.full_name, 1, started)
+        services = NoServices()
+        stack.callback(services.close)
+        with stopped_by_signals(stopped.append, interrupt=True):
+            from mlops.runs.node_run import Stopped
+
+            try:
+                import sys
+
+                outcome = run_node(
+                    order,
+                    store=store,
+                    services=services,
+                    hooks=hooks or None,
+                    function=function,
+                    echo=sys.stderr if request.echo else None,
+                )
+            except Stopped:
+                outcome = interrupted(order, started)
+        records.node_ended(run_id, outcome)
+        good = outcome.state is State.SUCCEEDED
+        state = State.STOPPED if stopped else State.SUCCEEDED if good else State.FAILED
+        records.end(run_id, state, reason=stopped[0] if stopped else "")
+    if state is State.SUCCEEDED:
+        _copy_outputs(request, store, outcome.outputs, serializers)
+    return RunOutcome(run=run, state=state, nodes=(outcome,), ended=time.time(), reason=stopped[0] if stopped else "")
+
+
+def _inputs(
+    node: Node, request: NodeRequest, project: Project, serializers: Serializers
+) -> tuple[dict[str, Any], dict[str, Source]]:  # Any: JSON
+    """Return the parameters and datasets of the node, each checked.
+
+    Raises:
+        InputError: everything that is wrong.
+    """
+    from mlops.runs.node_run import Source
+
+    problems: list[MlopsError] = []
+    parameters = {parameter.name: parameter.default for parameter in node.parameters}
+    known = {parameter.name: parameter for parameter in node.parameters}
+    inputs: dict[str, Source] = {}
+    aliases = {argument: dataset for argument, dataset in node.inputs.items() if argument != dataset}
+    for given, value in request.inputs.items():
+        name = aliases.get(given, given)
+        try:
+            if name in node.datasets:
+                inputs[name] = _source(name, value, project, serializers)
+            elif name in known or node.open_inputs:
+                parameters[name] = checked(known.get(name) or Parameter(name, None), value)
+            else:
+                names = [*node.datasets, *known]
+                similar = closest(name, names)
+                problems.append(
+                    ParameterError(
+                        parameter=name,
+                        problem=f"node {node.name!r} has no input or parameter of that name",
+                        hint=f"did you mean {similar!r}?" if similar else f"it has: {', '.join(names) or 'none'}",
+                    )
+                )
+        except MlopsError as cause:
+            problems.append(cause)
+    missing = [dataset for dataset in node.datasets if dataset not in inputs and dataset not in request.inputs]
+    if missing and request.run is not None:
+        for dataset in missing:
+            try:
+                inputs[dataset] = _committed(dataset, request.run, project, serializers)
+            except MlopsError as cause:
+                problems.append(cause)
+    elif missing:
+        problems += [
+            DatasetError(
+                dataset=dataset,
+                problem=f"node {node.name!r} reads it and --inputs does not give it",
+                hint=f'give a file, --inputs \'{{"{dataset}": "path.parquet"}}\', or take it from a run: --run latest',
+            )
+            for dataset in missing
+        ]
+    if problems:
+        raise InputError(f"the inputs of node {node.name!r} are not right", problems)
+    return parameters, inputs
+
+
+def _source(name: str, value: Any, project: Project, serializers: Serializers) -> Source:  # Any: JSON
+    from mlops.runs.node_run import Source
+
+    if isinstance(value, Mapping) and set(value) <= {"run", "dataset"} and "run" in value:
+        return _committed(str(value.get("dataset", name)), str(value["run"]), project, serializers)
+    if isinstance(value, Mapping) and set(value) == {"path"}:
+        value = value["path"]
+    elif not isinstance(value, str):
+        return Source(value=value)
+    path = Path(value)
+    if not path.exists():
+        if path.suffix and serializers.by_extension(path.suffix) is not None:
+            raise DatasetError(dataset=name, problem=f"there is no file {value!r}", hint="give the path of a file that is there")
+        return Source(value=value)
+    serializer = serializers.by_extension(path.suffix)
+    if serializer is None:
+        raise DatasetError(dataset=name, problem=f"no serializer reads files like {path.name!r}", hint="give a .parquet, .json or .npy file")
+    return Source(value=serializer.read(path, None))
+
+
+def _committed(dataset: str, run: str, project: Project, serializers: Serializers) -> Source:
+    from mlops.datasets.store import FileStore
+    from mlops.errors import UnknownNameError
+    from mlops.runs.node_run import Source
+    from mlops.runs.records import RunRecords
+
+    data = project.settings.data
+    with RunRecords(data) as records:
+        run_ids = [one.run.run_id for one in records.runs(limit=200)] if run == "latest" else [records.find(run)]
+        for run_id in run_ids:
+            folder = records.run(run_id).run.folder
+            record = FileStore(folder, serializers).find(dataset)
+            if record is not None:
+                return Source(folder=folder, record=record)
+    raise UnknownNameError(
+        kind="dataset" if run == "latest" else f"dataset in run {run}:",
+        name=dataset,
+        known=(),
+        hint="no run has committed it: run the node that writes it",
+    )
+
+
+def _copy_outputs(request: NodeRequest, store: FileStore, records: Any, serializers: Serializers) -> None:  # Any: records
+    """Write a copy of each output whose specification is a path, in the format its ending names."""
+    for record in records:
+        specification = request.outputs.get(record.name)
+        path = specification.get("path") if isinstance(specification, Mapping) else specification
+        if not isinstance(path, str):
+            continue
+        target = Path(path)
+        serializer = serializers.by_extension(target.suffix) or serializers.by_name(record.serializer)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        value = store.read(record)
+        serializer.write(value, target)
