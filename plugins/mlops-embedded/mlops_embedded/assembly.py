@@ -1,0 +1,41 @@
+"""What the embedded Snowflake is put together from: the one list of statement modules, routes and services.
+
+An area joins by a line here; nothing is found by looking around.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from starlette.routing import BaseRoute
+
+from mlops_embedded.server.services import Service
+
+STATEMENT_MODULES = (
+    "mlops_embedded.sql.session_statements",
+    "mlops_embedded.sql.namespaces",
+)
+"""Modules whose import registers statements and functions."""
+
+ROUTE_MODULES: tuple[str, ...] = ()
+"""Modules with `ROUTES`, mounted under /api/v2."""
+
+SERVICES: tuple[str, ...] = ()
+"""Background services, as "module:Class", in the order they start."""
+
+
+def load_statements() -> None:
+    for module in STATEMENT_MODULES:
+        import_module(module)
+
+
+def api_routes() -> list[BaseRoute]:
+    return [route for module in ROUTE_MODULES for route in import_module(module).ROUTES]
+
+
+def services() -> tuple[type[Service], ...]:
+    found = []
+    for each in SERVICES:
+        module, _, name = each.partition(":")
+        found.append(getattr(import_module(module), name))
+    return tuple(found)

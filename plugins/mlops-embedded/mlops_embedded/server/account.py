@@ -1,0 +1,183 @@
+"""The account: everything that one server holds, shared by all its sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from mlops_embedded.catalog import Catalog, Document, ObjectName
+from mlops_embedded.errors import SnowflakeError
+from mlops_embedded.server.calls import CallLog
+from mlops_embedded.server.credentials import Credentials
+from mlops_embedded.server.services import Service
+from mlops_embedded.sql.engine import Engine
+from mlops_embedded.sql.results import Result
+from mlops_embedded.sql.session import Principal, Session
+from mlops_embedded.state import StateFolder
+
+ROLES = ("ACCOUNTADMIN", "SECURITYADMIN", "USERADMIN", "SYSADMIN", "PUBLIC")
+DATABASE, WAREHOUSE = "EMBEDDED", "COMPUTE_WH"
+_RESULTS_KEPT = 500
+
+
+class Account:
+    """Catalog, engine, sessions, results by query id, credentials and background services of one state folder."""
+
+    def __init__(self, state: StateFolder, services: tuple[type[Service], ...] = ()) -> None:
+        self.state = state
+        self.catalog = Catalog(state.catalog)
+        self.engine = Engine(state.data, readable=state.files)
+        self.credentials = Credentials(state.credential())
+        self.calls = CallLog()
+        self.port = 0
+        """The port the server listens on; 0 until it does."""
+        self._sessions: dict[str, Session] = {}
+        self._results: OrderedDict[str, Result] = OrderedDict()
+        self._lock = threading.RLock()
+        self.catalog.execute("CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, body TEXT NOT NULL)")
+        self._begin()
+        self.services = {service.name: service(self) for service in services}
+
+    def start_services(self) -> None:
+        """Start the background services; the server listens already."""
+        for service in self.services.values():
+            service.start()
+
+    def close(self) -> None:
+        """Stop the services, close the sessions' connections (they can be taken up again), write the files."""
+        for service in reversed(self.services.values()):
+            service.stop()
+        for session in list(self._sessions.values()):
+            session.close()
+        self._sessions.clear()
+        self.engine.close()
+        self.catalog.close()
+
+    def _begin(self) -> None:
+        with self.catalog.transaction():
+            if not self.catalog.list("role", limit=1):
+                for role in ROLES:
+                    self.catalog.put(Document("role", ObjectName(None, None, role), {"owner": "", "comment": ""}))
+                body = {"owner": "ACCOUNTADMIN", "comment": "", "warehouse_size": "XSMALL", "state": "STARTED"}
+                self.catalog.put(Document("warehouse", ObjectName(None, None, WAREHOUSE), body))
+                owned = {"owner": "ACCOUNTADMIN", "comment": ""}
+                self.catalog.put(Document("database", ObjectName(None, None, DATABASE), owned))
+                self.catalog.put(Document("schema", ObjectName(DATABASE, None, "PUBLIC"), owned))
+        for database in self.catalog.list("database"):
+            self.engine.attach(database.name.name)
+
+    # -- sessions
+
+    def open_session(
+        self,
+        principal: Principal,
+        *,
+        role: str | None = None,
+        warehouse: str | None = None,
+        database: str | None = None,
+        schema: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> Session:
+        """Open a session: for a login, or for a background service that runs SQL by itself.
+
+        As in Snowflake, a warehouse, database or schema that does not exist is left unset; a role is refused.
+        """
+        session = Session(self, principal, self.engine.connect(), parameters=parameters or {}, context=context or {})
+        if role is not None:
+            if self.catalog.find("role", ObjectName(None, None, role)) is None:
+                raise SnowflakeError(
+                    f"Role '{role}' specified in the connect string does not exist or not authorized.",
+                    code="390189",
+                    sqlstate="08004",
+                )
+            session.role = role
+        if warehouse is not None and self.catalog.find("warehouse", ObjectName(None, None, warehouse)):
+            session.warehouse = warehouse
+        if database is not None and self.catalog.find("database", ObjectName(None, None, database)):
+            wanted = schema or "PUBLIC"
+            exists = wanted == "INFORMATION_SCHEMA" or self.catalog.find("schema", ObjectName(database, None, wanted))
+            session.use(database, wanted if exists else None)
+        return session
+
+    def register(self, session: Session) -> None:
+        """Let requests with the session's token find it, also after a restart of the server."""
+        with self._lock:
+            self._sessions[session.token] = session
+        self.remember(session)
+
+    def session(self, token: str) -> Session:
+        """Return the session of a request's token.
+
+        Raises:
+            SnowflakeError 390104: the client must log in again.
+        """
+        with self._lock:
+            found = self._sessions.get(token) or self._revive(token)
+        if found is None:
+            raise SnowflakeError(
+                "Session no longer exists. New login required to access the service.",
+                code="390111",
+                sqlstate="08001",
+                http_status=401,
+            )
+        return found
+
+    def remember(self, session: Session) -> None:
+        """Write down where a session stands, if that changed since the last time."""
+        body = json.dumps(
+            {
+                "id": session.id, "user": session.principal.user, "credential": session.principal.credential,
+                "master_token": session.master_token, "role": session.role, "warehouse": session.warehouse,
+                "database": session.database, "schema": session.schema, "parameters": session.parameters,
+                "context": session.context, "variables": session.variables,
+            },
+            default=str,
+        )  # fmt: skip
+        if session.token in self._sessions and body != session.remembered:
+            session.remembered = body
+            self.catalog.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (_digest(session.token), body))
+
+    def _revive(self, token: str) -> Session | None:
+        rows = self.catalog.rows("SELECT body FROM sessions WHERE token = ?", (_digest(token),))
+        if not rows:
+            return None
+        body = json.loads(rows[0][0])
+        if body["credential"] != self.credentials.fingerprint:
+            return None
+        names = {key: body[key] for key in ("role", "warehouse", "database", "schema", "parameters", "context")}
+        session = self.open_session(Principal(body["user"], body["credential"]), **names)
+        session.token, session.master_token, session.id = token, body["master_token"], body["id"]
+        session.variables, session.remembered = body["variables"], rows[0][0]
+        self._sessions[token] = session
+        return session
+
+    def close_session(self, token: str) -> None:
+        with self._lock:
+            session = self._sessions.pop(token, None)
+        self.catalog.execute("DELETE FROM sessions WHERE token = ?", (_digest(token),))
+        if session is not None:
+            session.close()
+
+    # -- results
+
+    def keep_result(self, query_id: str, result: Result) -> None:
+        """Keep a result for RESULT_SCAN; the oldest of many are forgotten."""
+        with self._lock:
+            self._results[query_id] = result
+            while len(self._results) > _RESULTS_KEPT:
+                self._results.popitem(last=False)
+
+    def result(self, query_id: str) -> Result:
+        with self._lock:
+            found = self._results.get(query_id)
+        if found is None:
+            raise SnowflakeError(f"Statement {query_id} not found", code="000709", sqlstate="02000")
+        return found
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""SQL: what each statement means here, and how a query reaches DuckDB."""

@@ -1,0 +1,105 @@
+"""Queries, DML and plain DDL: from Snowflake's dialect to DuckDB, and DuckDB's errors back to Snowflake's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import snowflake.connector.errors
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.dialect import parse_one
+from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
+from sqlglot import exp
+
+from mlops_embedded.errors import SnowflakeError, unknown_here
+from mlops_embedded.sql import fakesnow_faults
+from mlops_embedded.sql.results import Column, Data, Result, Rowset
+from mlops_embedded.sql.wire import as_rowset, column
+
+if TYPE_CHECKING:
+    from mlops_embedded.sql.session import Session
+
+_DDL = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment)
+_COUNTS = {
+    exp.Insert: ("number of rows inserted",),
+    exp.Update: ("number of rows updated", "number of multi-joined rows updated"),
+    exp.Delete: ("number of rows deleted",),
+    exp.Merge: ("number of rows inserted", "number of rows updated"),
+}
+_CONFLICT_RETRIES = 5
+
+
+def run(session: Session, sql: str, *, describe_only: bool = False) -> Result:
+    """Run one statement on the session's DuckDB connection and return its rows.
+
+    Raises:
+        SnowflakeError: with the number that Snowflake has for what went wrong.
+    """
+    try:
+        return _run(session, sql, describe_only)
+    except snowflake.connector.errors.Error as error:
+        code = f"{error.errno:06d}" if error.errno and error.errno > 0 else "000904"
+        raise SnowflakeError(error.raw_msg or str(error), code=code, sqlstate=error.sqlstate or "42000") from error
+    except duckdb.Error as error:
+        raise _as_snowflake(error) from error
+    except NotImplementedError as error:
+        raise unknown_here(f"this: {error}") from error
+
+
+def _run(session: Session, sql: str, describe_only: bool) -> Result:
+    expression = fakesnow_faults.before_transforms(session, parse_one(sql))
+    if isinstance(expression, (exp.Command, exp.Anonymous, exp.Column)) or not isinstance(
+        expression, (exp.Query, exp.DML, exp.Describe, exp.Copy, exp.Transaction, exp.Commit, exp.Rollback, *_DDL)
+    ):
+        raise unknown_here(f"the statement {' '.join(sql.split()[:4])!r}")
+    type_id = SELECT if isinstance(expression, exp.Query) else statement_type_id(expression)
+    cursor = session.connection.cursor()
+    cursor.check_db_and_schema(expression)
+    if describe_only:
+        return _describe(session, cursor, expression, type_id)
+    if isinstance(expression, _DDL) and session.in_transaction:
+        session.commit()  # DDL ends a transaction in Snowflake
+    for attempt in range(_CONFLICT_RETRIES + 1):
+        try:
+            for part in cursor._transform_explode(expression.copy()):
+                cursor._execute(fakesnow_faults.after_transforms(cursor._transform(part, None)), None)
+            break
+        except duckdb.TransactionException as conflict:
+            # Snowflake makes the second writer wait; DuckDB refuses it at once
+            if session.in_transaction or "onflict" not in str(conflict) or attempt == _CONFLICT_RETRIES:
+                raise
+    data = Data(cursor._arrow_table, _columns(session), type_id)
+    if type_id == SELECT or isinstance(expression, exp.Describe):
+        return data
+    return as_rowset(data, cursor.rowcount if type_id in DML_TYPE_IDS else None)
+
+
+def _columns(session: Session) -> tuple[Column, ...]:
+    return tuple(column(d[0], str(d[1])) for d in session.duckdb.description or ())
+
+
+def _describe(session: Session, cursor: FakeSnowflakeCursor, expression: Any, type_id: int) -> Result:
+    if type_id != SELECT:
+        counts = next((names for kind, names in _COUNTS.items() if isinstance(expression, kind)), None)
+        return Rowset(tuple(Column(name, "fixed") for name in counts) if counts else (Column("status"),))
+    without_binds = expression.transform(lambda e: exp.Null() if isinstance(e, exp.Placeholder) else e)
+    transformed = fakesnow_faults.after_transforms(cursor._transform(without_binds, None))
+    rows = session.duckdb.execute(f"DESCRIBE {transformed.sql(dialect='duckdb')}").fetchall()
+    return Rowset(tuple(column(row[0], row[1]) for row in rows))
+
+
+def _as_snowflake(error: duckdb.Error) -> SnowflakeError:
+    message = str(error).split("\n")[0]
+    for kind, code, sqlstate in (
+        (duckdb.BinderException, "000904", "42000"),
+        (duckdb.CatalogException, "002003", "42S02"),
+        (duckdb.ParserException, "001003", "42000"),
+        (duckdb.ConversionException, "100038", "22018"),
+        (duckdb.OutOfRangeException, "100132", "22003"),
+        (duckdb.ConstraintException, "100072", "22000"),
+        (duckdb.TransactionException, "000625", "57014"),
+        (duckdb.PermissionException, "003001", "42501"),
+    ):
+        if isinstance(error, kind):
+            return SnowflakeError(f"SQL compilation error:\n{message}", code=code, sqlstate=sqlstate)
+    return SnowflakeError(message, code="000603", sqlstate="XX000")
