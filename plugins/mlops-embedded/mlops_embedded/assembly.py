@@ -14,6 +14,7 @@ from mlops_embedded.server.services import Service
 STATEMENT_MODULES = (
     "mlops_embedded.sql.session_statements",
     "mlops_embedded.sql.namespaces",
+    "mlops_embedded.sql.stages",
 )
 """Modules whose import registers statements and functions."""
 

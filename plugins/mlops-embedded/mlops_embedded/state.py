@@ -17,8 +17,14 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
+
+
+def folder_name(name: str) -> str:
+    """Return an object's name as one folder name: nothing in it is a separator, `.` or `..`."""
+    return quote(name, safe="$ ").replace(".", "%2E")
 
 
 class StateInUseError(RuntimeError):

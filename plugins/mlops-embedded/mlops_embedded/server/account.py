@@ -6,7 +6,10 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mlops_embedded.catalog import Catalog, Document, ObjectName
 from mlops_embedded.errors import SnowflakeError
@@ -177,6 +180,20 @@ class Account:
         if found is None:
             raise SnowflakeError(f"Statement {query_id} not found", code="000709", sqlstate="02000")
         return found
+
+
+    # -- files by URL
+
+    def presign(self, file: Path, seconds: int) -> str:
+        """Return a URL that serves one file of the state folder without a session."""
+        inside = file.resolve().relative_to(self.state.path).as_posix()
+        token = self.credentials.mint("", lifetime=timedelta(seconds=seconds), file=inside)
+        return f"http://127.0.0.1:{self.port}/presigned/{token}/{quote(file.name)}"
+
+    def presigned_file(self, token: str) -> Path | None:
+        """Return the file that a presigned URL means, None if it was not made here or is too old."""
+        claims = self.credentials.claims(token)
+        return self.state.path / claims["file"] if claims and "file" in claims else None
 
 
 def _digest(token: str) -> str:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlops_embedded import assembly
 from mlops_embedded.errors import unknown_here
-from mlops_embedded.server import login, queries
+from mlops_embedded.server import files, login, queries
 from mlops_embedded.server.account import Account
 from mlops_embedded.server.calls import Call, now
 from mlops_embedded.server.queries import Executions
@@ -24,6 +24,7 @@ def build_app(account: Account) -> ASGIApp:
         routes=[
             *login.ROUTES,
             *queries.ROUTES,
+            *files.ROUTES,
             Mount("/api/v2", routes=[*assembly.api_routes(), Route("/{path:path}", _unknown)]),
             Route("/{path:path}", _unknown, methods=["GET", "POST", "PUT", "DELETE", "HEAD"]),
         ]

@@ -35,8 +35,8 @@ class Credentials:
         """
         if secret and hmac.compare_digest(secret.encode(), self._secret.encode()):
             return Principal((user or USER).upper(), self.fingerprint), {}
-        claims = self._claims(secret or "")
-        if claims is None:
+        claims = self.claims(secret or "")
+        if claims is None or not claims.get("user"):
             raise SnowflakeError("Incorrect username or password was specified.", code="390100", sqlstate="08001")
         return Principal(claims.pop("user"), self.fingerprint), claims
 
@@ -49,7 +49,8 @@ class Credentials:
         body = base64.urlsafe_b64encode(json.dumps(payload).encode()).decode()
         return f"{_PREFIX}{body}.{self._signature(body)}"
 
-    def _claims(self, token: str) -> dict[str, Any] | None:
+    def claims(self, token: str) -> dict[str, Any] | None:
+        """Return what a token of ours says, None if it is none or too old."""
         body, _, signature = token.removeprefix(_PREFIX).rpartition(".")
         if not token.startswith(_PREFIX) or not hmac.compare_digest(signature, self._signature(body)):
             return None

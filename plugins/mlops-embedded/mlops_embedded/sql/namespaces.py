@@ -13,6 +13,7 @@ from mlops_embedded.sql.properties import read_properties
 from mlops_embedded.sql.results import Status
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
+from mlops_embedded.state import folder_name
 
 PROPERTIES = {
     "COMMENT", "DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS", "DEFAULT_DDL_COLLATION", "LOG_LEVEL",
@@ -66,7 +67,7 @@ def _remove_database(session: Session, name: str) -> None:
     session.duckdb.execute("USE memory")
     session.account.engine.drop(name)
     for folder in session.account.state.files:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.rmtree(folder / folder_name(name), ignore_errors=True)
 
 
 def create_schema(
@@ -116,7 +117,7 @@ def _remove_schema(session: Session, named: ObjectName) -> None:
     session.catalog.delete_inside(database=named.database, schema=named.name)
     session.duckdb.execute(f"DROP SCHEMA IF EXISTS {_duckdb_name(named)} CASCADE")
     for folder in session.account.state.files:
-        shutil.rmtree(folder / named.database / named.name, ignore_errors=True)
+        shutil.rmtree(folder / folder_name(named.database) / folder_name(named.name), ignore_errors=True)
 
 
 def _duckdb_name(named: ObjectName) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fakesnow.conn import FakeSnowflakeConnection
 
 from mlops_embedded.catalog import Catalog, ObjectName
-from mlops_embedded.errors import no_current_database, no_current_schema, syntax_error, unknown_here
+from mlops_embedded.errors import does_not_exist, no_current_database, no_current_schema, syntax_error, unknown_here
 from mlops_embedded.sql import functions, query
 from mlops_embedded.sql.dispatch import lookup
 from mlops_embedded.sql.results import Column, Data, Result, Rewrite, Rowset, Status, Transfer
@@ -110,6 +110,16 @@ class Session:
         if schema is None:
             raise no_current_schema(action)
         return database, schema
+
+    def require_table(self, name: ObjectName) -> None:
+        """Refuse with 002003 unless there is a table or view of this name."""
+        found = self.duckdb.execute(
+            "SELECT 1 FROM information_schema.tables WHERE table_name = ? "
+            "AND ((table_catalog = ? AND table_schema = ?) OR table_catalog = 'temp')",
+            [name.name, name.database, name.schema],
+        ).fetchone()
+        if found is None:
+            raise does_not_exist("table", name)
 
     # -- running SQL
 
