@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlops.context import Context
     from mlops.datasets.serializers import Serializer
     from mlops.errors import MlopsError
-    from mlops.node import Node, Resources, node
+    from mlops.nodes import Node, Resources, node
     from mlops.pipeline import Cron, Interval, Pipeline, Stream
     from mlops.plugins.hookspecs import hookimpl
 
@@ -39,13 +39,13 @@ _HOMES = {
     "Cron": "mlops.pipeline",
     "Interval": "mlops.pipeline",
     "MlopsError": "mlops.errors",
-    "Node": "mlops.node",
+    "Node": "mlops.nodes",
     "Pipeline": "mlops.pipeline",
-    "Resources": "mlops.node",
+    "Resources": "mlops.nodes",
     "Serializer": "mlops.datasets.serializers",
     "Stream": "mlops.pipeline",
     "hookimpl": "mlops.plugins.hookspecs",
-    "node": "mlops.node",
+    "node": "mlops.nodes",
 }
 
 

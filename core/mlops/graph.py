@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from mlops.errors import GraphProblem, MlopsError, PipelineError, UnknownNameError, closest
-from mlops.node import Node
+from mlops.nodes import Node
 from mlops.pipeline import Pipeline
 from mlops.registry import Registry
 

@@ -19,7 +19,7 @@ from functools import lru_cache, reduce
 from mlops.errors import MlopsError, NodeDefinitionError, ParameterError, SeveralError, closest
 
 if typing.TYPE_CHECKING:
-    from mlops.node import Node
+    from mlops.nodes import Node
 
 _SCALARS: tuple[type, ...] = (bool, int, float, str)
 _PLAIN_NAMES = ("bool", "int", "float", "str", "bytes", "list", "dict", "tuple", "set", "frozenset")

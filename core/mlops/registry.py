@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mlops.errors import AmbiguousNodeError, PluginError, ProjectError, UnknownNameError
-from mlops.node import Node
+from mlops.nodes import Node
 from mlops.pipeline import Pipeline, from_data
 from mlops.plugins.discovery import broken_entry_points
 from mlops.plugins.knowledge import Failure, Knowledge

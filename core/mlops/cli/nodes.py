@@ -8,7 +8,7 @@ import click
 
 from mlops.cli import options
 from mlops.cli.output import paint, print_json, print_table
-from mlops.node import Node
+from mlops.nodes import Node
 from mlops.plugins.knowledge import Failure
 from mlops.registry import Registry
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from mlops.cli.output import seconds
-from mlops.node import Node
+from mlops.nodes import Node
 from mlops.runs.outcome import NodeOutcome, State
 
 if TYPE_CHECKING:

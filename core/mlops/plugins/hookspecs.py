@@ -20,7 +20,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from mlops.datasets.serializers import Serializer
-    from mlops.node import Node
+    from mlops.nodes import Node
     from mlops.pipeline import Pipeline
     from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome
 

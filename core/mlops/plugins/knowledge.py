@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mlops.node import Node
+from mlops.nodes import Node
 
 Reason = Literal["raises", "hangs", "exits", "prints", "misspelt", "duplicate", "invalid", "blocked"]
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from mlops.errors import PluginError
-from mlops.node import Node, node_name
+from mlops.nodes import Node, node_name
 
 
 def load(value: str) -> Any:  # Any: whatever a plugin names

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from mlops.errors import MlopsError, closest
-from mlops.node import Node, Origin, describe, node_name, source_of
+from mlops.nodes import Node, Origin, describe, node_name, source_of
 from mlops.pipeline import Pipeline, to_data
 from mlops.plugins.distributions import Distribution, digest, state
 from mlops.plugins.knowledge import Command, EntryPoint, Failure, HookPlugin, Knowledge, Reason

@@ -17,7 +17,7 @@ from mlops.context import Context, Metric
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.datasets.store import FileStore
 from mlops.errors import MlopsError, PluginError
-from mlops.node import Node
+from mlops.nodes import Node
 from mlops.parameters import as_objects
 from mlops.plugins.loading import load_function
 from mlops.runs.arguments import Inputs, Outputs, returned

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops.datasets.manifest import DatasetRecord, Manifest
-from mlops.node import Node
+from mlops.nodes import Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.datasets.store import FileStore
 from mlops.errors import RunError
 from mlops.graph import Graph
-from mlops.node import Node
+from mlops.nodes import Node
 from mlops.runs.node_run import Order, Source, Stopped
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, RunOutcome, State
 from mlops.runs.records import RunRecords

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import DatasetError, MlopsError, ParameterError, SeveralError, closest
-from mlops.node import Node
+from mlops.nodes import Node
 from mlops.parameters import Parameter, checked
 
 if TYPE_CHECKING:

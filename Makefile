@@ -1,0 +1,63 @@
+# Two commands: `make demo` sets up and runs the main job, `make test` sets up and runs the tests.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# uv reads pip's own index setting, so that a machine with a private index needs no second configuration
+UV     := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}"; \
+          [ -n "$$UV_DEFAULT_INDEX" ] && export UV_DEFAULT_INDEX || unset UV_DEFAULT_INDEX; \
+          $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
+PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
+SOURCES := $(shell find plugins -name '*.py' -o -name '*.toml' -o -name '*.parquet' -not -path '*/.*' 2>/dev/null)
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test check lint lock setup benchmarks clean help
+
+help:  ## Show what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.plugins  ## Set everything up and run the churn pipeline on real data
+	@$(BIN)/python -m mlops nodes list
+	@$(BIN)/python -m mlops run churn
+	@$(BIN)/python -m mlops graph churn --run latest --format html -o data/churn/graph.html >/dev/null
+	@$(BIN)/python -m mlops datasets list
+	@echo "pictures:  $$(ls -d data/churn/*/ | tail -1)"
+	@echo "graph:     data/churn/graph.html (open it in a browser)"
+
+test: $(VENV)/.plugins  ## Set everything up, check the code and run the tests
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -q
+
+check: lint
+lint: $(VENV)/.plugins
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.plugins  ## Set up .venv with the framework, its plugins and the tools
+
+benchmarks: $(VENV)/.plugins  ## Measure everything that benchmarks/ measures
+	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+$(VENV)/bin/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.locked: requirements.lock $(VENV)/bin/uv
+	$(UV) --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.core: pyproject.toml $(VENV)/.locked
+	$(UV) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.plugins: $(SOURCES) $(VENV)/.core
+	$(if $(PLUGINS),$(UV) --no-deps --no-build-isolation $(addprefix ./,$(PLUGINS)))
+	@touch $@
+
+lock: $(VENV)/bin/uv  ## Write requirements.lock anew from the ranges of every pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --group pyproject.toml:dev --all-extras pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS)) \
+	  --no-emit-package mlops-framework $(foreach each,$(PLUGINS),--no-emit-package $(notdir $(each:/=))) -o requirements.lock
+
+clean:  ## Remove what was set up and what ran
+	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache
