@@ -14,7 +14,11 @@ from mlops_embedded.server.services import Service
 STATEMENT_MODULES = (
     "mlops_embedded.sql.session_statements",
     "mlops_embedded.sql.namespaces",
+    "mlops_embedded.sql.tables",
+    "mlops_embedded.sql.views",
     "mlops_embedded.sql.stages",
+    "mlops_embedded.sql.show",
+    "mlops_embedded.sql.warehouses",
 )
 """Modules whose import registers statements and functions."""
 

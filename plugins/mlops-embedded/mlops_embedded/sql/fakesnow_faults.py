@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlglot import Expr
+from sqlglot import Expr, exp
 
 if TYPE_CHECKING:
     from mlops_embedded.sql.session import Session
@@ -21,3 +21,22 @@ def before_transforms(session: Session, expression: Expr) -> Expr:
 def after_transforms(expression: Expr) -> Expr:
     """Return the DuckDB statement as it must be where the transforms leave it wrong."""
     return expression
+
+
+def split(expression: Expr) -> list[Expr] | None:
+    """Return the parts that a statement must be run as, None if it is one.
+
+    CREATE TABLE (columns) AS SELECT: fakesnow describes the SELECT before it translates it, and fails on every
+    function of Snowflake's. Creating and filling are two statements.
+    """
+    if not (
+        isinstance(expression, exp.Create)
+        and expression.kind == "TABLE"
+        and isinstance(expression.this, exp.Schema)
+        and isinstance(expression.expression, exp.Query)
+    ):
+        return None
+    create = expression.copy()
+    create.set("expression", None)
+    insert = exp.Insert(this=expression.this.this.copy(), expression=expression.expression.copy())
+    return [create, insert]

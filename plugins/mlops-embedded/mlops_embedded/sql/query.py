@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -9,11 +10,11 @@ import snowflake.connector.errors
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.dialect import parse_one
 from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
-from sqlglot import exp
+from sqlglot import Expr, exp
 
 from mlops_embedded.errors import SnowflakeError, unknown_here
-from mlops_embedded.sql import fakesnow_faults
-from mlops_embedded.sql.results import Column, Data, Result, Rowset
+from mlops_embedded.sql import fakesnow_faults, rewrites
+from mlops_embedded.sql.results import Column, Data, Result, Rowset, Status
 from mlops_embedded.sql.wire import as_rowset, column
 
 if TYPE_CHECKING:
@@ -26,7 +27,20 @@ _COUNTS = {
     exp.Delete: ("number of rows deleted",),
     exp.Merge: ("number of rows inserted", "number of rows updated"),
 }
-_CONFLICT_RETRIES = 5
+_KNOWN = (exp.Query, exp.DML, exp.Describe, exp.Copy, exp.Merge, *_DDL)
+_CONFLICT_RETRIES = 6
+
+
+def parse(sql: str) -> Expr:
+    """Return Snowflake SQL as a tree.
+
+    Raises:
+        SnowflakeError 001003: it does not parse.
+    """
+    try:
+        return parse_one(sql)
+    except snowflake.connector.errors.Error as error:
+        raise SnowflakeError(error.raw_msg or str(error), code="001003", sqlstate="42000") from error
 
 
 def run(session: Session, sql: str, *, describe_only: bool = False) -> Result:
@@ -35,8 +49,18 @@ def run(session: Session, sql: str, *, describe_only: bool = False) -> Result:
     Raises:
         SnowflakeError: with the number that Snowflake has for what went wrong.
     """
+    expression = parse(sql)
+    if not isinstance(expression, _KNOWN) or isinstance(expression, (exp.Command, exp.Anonymous)):
+        raise unknown_here(f"the statement {' '.join(sql.split()[:4])!r}")
+    return run_parsed(session, expression, describe_only=describe_only)
+
+
+def run_parsed(session: Session, expression: Expr, *, describe_only: bool = False, temporary: bool = False) -> Result:
+    """Run a parsed Snowflake statement; `temporary` for CREATE TEMPORARY TABLE, whose name is DuckDB's already."""
     try:
-        return _run(session, sql, describe_only)
+        expression = rewrites.apply(session, expression)
+        expression = fakesnow_faults.before_transforms(session, expression)
+        return _run(session, expression, describe_only, temporary)
     except snowflake.connector.errors.Error as error:
         code = f"{error.errno:06d}" if error.errno and error.errno > 0 else "000904"
         raise SnowflakeError(error.raw_msg or str(error), code=code, sqlstate=error.sqlstate or "42000") from error
@@ -46,28 +70,31 @@ def run(session: Session, sql: str, *, describe_only: bool = False) -> Result:
         raise unknown_here(f"this: {error}") from error
 
 
-def _run(session: Session, sql: str, describe_only: bool) -> Result:
-    expression = fakesnow_faults.before_transforms(session, parse_one(sql))
-    if isinstance(expression, (exp.Command, exp.Anonymous, exp.Column)) or not isinstance(
-        expression, (exp.Query, exp.DML, exp.Describe, exp.Copy, exp.Transaction, exp.Commit, exp.Rollback, *_DDL)
-    ):
-        raise unknown_here(f"the statement {' '.join(sql.split()[:4])!r}")
+def _run(session: Session, expression: Expr, describe_only: bool, temporary: bool) -> Result:
     type_id = SELECT if isinstance(expression, exp.Query) else statement_type_id(expression)
     cursor = session.connection.cursor()
-    cursor.check_db_and_schema(expression)
+    if not temporary:
+        cursor.check_db_and_schema(expression)
     if describe_only:
         return _describe(session, cursor, expression, type_id)
-    if isinstance(expression, _DDL) and session.in_transaction:
+    if isinstance(expression, _DDL) and session.in_transaction and not temporary:
         session.commit()  # DDL ends a transaction in Snowflake
     for attempt in range(_CONFLICT_RETRIES + 1):
         try:
-            for part in cursor._transform_explode(expression.copy()):
-                cursor._execute(fakesnow_faults.after_transforms(cursor._transform(part, None)), None)
+            for part in fakesnow_faults.split(expression) or cursor._transform_explode(expression.copy()):
+                transformed = fakesnow_faults.after_transforms(cursor._transform(part, None))
+                if temporary:
+                    session.duckdb.execute(transformed.sql(dialect="duckdb"))
+                else:
+                    cursor._execute(transformed, None)
             break
         except duckdb.TransactionException as conflict:
             # Snowflake makes the second writer wait; DuckDB refuses it at once
             if session.in_transaction or "onflict" not in str(conflict) or attempt == _CONFLICT_RETRIES:
                 raise
+            time.sleep(0.01 * 2**attempt)
+    if temporary:
+        return Status()
     data = Data(cursor._arrow_table, _columns(session), type_id)
     if type_id == SELECT or isinstance(expression, exp.Describe):
         return data

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from fakesnow.conn import FakeSnowflakeConnection
 
 from mlops_embedded.catalog import Catalog, ObjectName
-from mlops_embedded.errors import does_not_exist, no_current_database, no_current_schema, syntax_error, unknown_here
+from mlops_embedded.errors import no_current_database, no_current_schema, syntax_error, unknown_here
 from mlops_embedded.sql import functions, query
 from mlops_embedded.sql.dispatch import lookup
+from mlops_embedded.sql.relations import get_relation
 from mlops_embedded.sql.results import Column, Data, Result, Rewrite, Rowset, Status, Transfer
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.wire import as_table
@@ -59,6 +60,7 @@ class Session:
     """Set while a cancel is asked for: a handler that waits looks here."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _at_close: list[Callable[[], None]] = field(default_factory=list, repr=False)
+    temporary_tables: set[ObjectName] = field(default_factory=set)
     in_transaction: bool = False
     remembered: str = field(default="", repr=False)
     """What the account last wrote down about this session."""
@@ -113,13 +115,7 @@ class Session:
 
     def require_table(self, name: ObjectName) -> None:
         """Refuse with 002003 unless there is a table or view of this name."""
-        found = self.duckdb.execute(
-            "SELECT 1 FROM information_schema.tables WHERE table_name = ? "
-            "AND ((table_catalog = ? AND table_schema = ?) OR table_catalog = 'temp')",
-            [name.name, name.database, name.schema],
-        ).fetchone()
-        if found is None:
-            raise does_not_exist("table", name)
+        get_relation(self, name)
 
     # -- running SQL
 

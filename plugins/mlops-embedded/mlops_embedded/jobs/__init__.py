@@ -1,0 +1,1 @@
+"""Jobs: service specifications, and the processes that run their containers."""

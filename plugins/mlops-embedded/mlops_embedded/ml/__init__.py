@@ -1,0 +1,1 @@
+"""What Registry, FeatureStore and ExperimentTracking need: models, tags, dynamic tables, datasets, experiments."""

@@ -1,0 +1,137 @@
+"""Rewrites of a parsed statement where Snowflake and DuckDB mean different things by the same words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import Expr, exp
+
+from mlops_embedded.catalog import ObjectName
+from mlops_embedded.sql.relations import temporary_name
+
+if TYPE_CHECKING:
+    from mlops_embedded.sql.session import Session
+
+
+def apply(session: Session, expression: Expr) -> Expr:
+    """Return the statement with everything below done to it."""
+    if session.temporary_tables:
+        place_temporary_tables(session, expression)
+    name_select_items(expression)
+    number_values_columns(expression)
+    return expression
+
+
+def table_references(expression: Expr) -> list[exp.Table]:
+    """Return the references to tables and views, those to common table expressions left out."""
+    found = []
+    for table in expression.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            continue
+        if not table.db and stored(table.this) in _visible_ctes(table):
+            continue
+        found.append(table)
+    return found
+
+
+def _visible_ctes(table: exp.Table) -> set[str]:
+    names: set[str] = set()
+    ancestor = table.parent
+    while ancestor is not None:
+        with_ = ancestor.args.get("with_")
+        if isinstance(with_, exp.With):
+            names.update(stored(cte.args["alias"].this) for cte in with_.expressions)
+        ancestor = ancestor.parent
+    return names
+
+
+def stored(identifier: exp.Identifier) -> str:
+    """Return the name that Snowflake stores for an identifier."""
+    return str(identifier.this) if identifier.quoted else str(identifier.this).upper()
+
+
+def resolved(session: Session, table: exp.Table) -> ObjectName | None:
+    """Return the full name of a reference; None where it cannot be one of our objects."""
+    parts = [stored(p) for p in table.parts if isinstance(p, exp.Identifier)]
+    if not 1 <= len(parts) <= 3 or (len(parts) < 3 and session.database is None):
+        return None
+    if len(parts) == 1 and session.schema is None:
+        return None
+    database, schema = session.resolve_schema(tuple(parts[:-1]))
+    return ObjectName(database, schema, parts[-1])
+
+
+def place_temporary_tables(session: Session, expression: Expr) -> None:
+    """Point every reference to a temporary table at DuckDB's, which are in a catalog of their own."""
+    for table in table_references(expression):
+        name = resolved(session, table)
+        if name not in session.temporary_tables:
+            continue
+        assert name is not None  # noqa: S101 (None is never a member)
+        if not table.alias and not isinstance(table.parent, (exp.Schema, exp.Create, exp.Alter, exp.Drop)):
+            written = table.this.copy()
+            table.set("alias", exp.TableAlias(this=written))
+        table.set("this", exp.to_identifier(temporary_name(name), quoted=True))
+        table.set("db", exp.to_identifier("main", quoted=True))
+        table.set("catalog", exp.to_identifier("temp", quoted=True))
+
+
+def qualify(session: Session, expression: Expr) -> None:
+    """Write out database and schema of every reference: a view must not follow the session that reads it."""
+    for table in table_references(expression):
+        name = resolved(session, table)
+        if name is None or name.schema == "INFORMATION_SCHEMA" or name in session.temporary_tables:
+            continue
+        if not table.alias:
+            table.set("alias", exp.TableAlias(this=table.this.copy()))
+        for part, value in (("catalog", name.database), ("db", name.schema), ("this", name.name)):
+            table.set(part, exp.to_identifier(value, quoted=True))
+
+
+def name_select_items(expression: Expr) -> None:
+    """Name unnamed columns of the outermost SELECT by their text, as Snowflake does: COUNT(*), not count_star()."""
+    select = expression
+    while isinstance(select, (exp.SetOperation, exp.Subquery)):
+        select = select.this
+    if not isinstance(select, exp.Select):
+        return
+    named = []
+    for item in select.expressions:
+        if isinstance(item, (exp.Alias, exp.Aliases, exp.Star)) or item.is_star:
+            named.append(_distinct_alias(item))
+        elif isinstance(item, exp.Column):
+            named.append(item)
+        else:
+            text = item.sql(dialect="snowflake")
+            named.append(exp.alias_(item, text if isinstance(item, exp.Literal) else text.upper(), quoted=True))
+    select.set("expressions", named)
+
+
+def _distinct_alias(item: Expr) -> Expr:
+    """`"owner" AS "OWNER"`: DuckDB would keep the source's spelling, because it ignores case; make it an expression."""
+    if isinstance(item, exp.Alias) and isinstance(item.this, exp.Column):
+        source, target = stored(item.this.this), stored(item.args["alias"])
+        if source != target and source.upper() == target.upper():
+            item.set("this", exp.Coalesce(this=item.this, expressions=[exp.Null()]))
+    return item
+
+
+def number_values_columns(expression: Expr) -> None:
+    """`SELECT $1 FROM VALUES (...)`: give the VALUES its columns COLUMN1..n, and $n the one it means."""
+    for values in expression.find_all(exp.Values):
+        select = values.find_ancestor(exp.Select)
+        if select is None or not values.expressions:
+            continue
+        first = values.expressions[0]
+        width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
+        alias = values.args.get("alias")
+        if alias is None:
+            alias = exp.TableAlias(this=exp.to_identifier("_VALUES", quoted=True))
+            values.set("alias", alias)
+        if not alias.args.get("columns"):
+            alias.set("columns", [exp.to_identifier(f"COLUMN{n}", quoted=True) for n in range(1, width + 1)])
+        names = [c.name for c in alias.args["columns"]]
+        for parameter in list(select.find_all(exp.Parameter)):
+            number = parameter.this.name if isinstance(parameter.this, exp.Expression) else str(parameter.this)
+            if parameter.find_ancestor(exp.Select) is select and number.isdigit() and int(number) <= len(names):
+                parameter.replace(exp.column(exp.to_identifier(names[int(number) - 1], quoted=True)))
