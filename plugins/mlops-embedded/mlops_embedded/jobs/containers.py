@@ -1,4 +1,4 @@
-"""A container of a specification: image, command, environment, mounts, resources, token, secrets and probes."""
+"""A container of a specification: image, command, environment, mounts, resources, token, secrets, probes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlops_embedded.jobs.fields import (
 from mlops_embedded.jobs.quantities import cpus, memory_bytes
 from mlops_embedded.jobs.volumes import part_name
 
-TOKEN_FOLDER = "/snowflake/session"  # noqa: S105 (a path)
+TOKEN_FOLDER = "/snowflake/session"
 GPU = "nvidia.com/gpu"
 RESERVED = ("SNOWFLAKE_RUNNING_INSIDE_SPCS",)
 """Snowflake's own markers, which a specification must not set."""
@@ -145,7 +145,9 @@ def _resources(value: Any, path: str) -> Resources:
     limits = fields.take("limits", _amounts) or _Amounts()
     fields.done()
     if requests.gpu != limits.gpu:
-        raise SpecificationError(path, f"{GPU} must be the same in requests ({requests.gpu}) and limits ({limits.gpu})")
+        raise SpecificationError(
+            path, f"{GPU} must be the same in requests ({requests.gpu}) and limits ({limits.gpu})"
+        )
     for what, asked, most in (("memory", requests.memory, limits.memory), ("cpu", requests.cpu, limits.cpu)):
         if asked is not None and most is not None and asked > most:
             raise SpecificationError(f"{path}.requests.{what}", "is more than its limit")
@@ -162,7 +164,9 @@ class _Amounts:
 def _amounts(value: Any, path: str) -> _Amounts:
     fields = Fields(value, path)
     amounts = _Amounts(
-        fields.take("cpu", cpus), fields.take("memory", memory_bytes), fields.take(GPU, whole_number(0, 16)) or 0
+        fields.take("cpu", cpus),
+        fields.take("memory", memory_bytes),
+        fields.take(GPU, whole_number(0, 16)) or 0,
     )
     fields.done()
     return amounts
@@ -179,7 +183,9 @@ def _session_token(container: Fields) -> SessionToken | None:
 def _token_config(value: Any, path: str) -> SessionToken:
     fields = Fields(value, path)
     folder = fields.take("path", absolute_path)
-    permission = fields.take("permission", matching("[0-7]{4}", 'four octal digits in quotes, such as "0600"'))
+    permission = fields.take(
+        "permission", matching("[0-7]{4}", 'four octal digits in quotes, such as "0600"')
+    )
     config = fields.take("mountConnectionConfig", flag)
     fields.done()
     if folder is None and permission is None and config is None:

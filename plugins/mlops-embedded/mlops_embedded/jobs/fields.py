@@ -42,7 +42,7 @@ def load_yaml(text: str) -> Any:
         SpecificationError: it is no YAML, or a mapping gives one key twice.
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise SpecificationError("", f"not valid YAML: {' '.join(str(error).split())}") from error
 
@@ -85,7 +85,9 @@ class Fields:
         for name in self._values:
             if name not in self._known:
                 close = get_close_matches(str(name), sorted(self._known), n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(self._known))}"
+                hint = (
+                    f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(self._known))}"
+                )
                 raise self.refuse(str(name), f"is not a field of a service specification; {hint}")
 
 
@@ -134,7 +136,9 @@ def matching(pattern: str, rule: str) -> Callable[[object, str], str]:
     return read
 
 
-def list_of(read: Callable[[Any, str], T], *, at_most: int | None = None) -> Callable[[object, str], tuple[T, ...]]:
+def list_of(
+    read: Callable[[Any, str], T], *, at_most: int | None = None
+) -> Callable[[object, str], tuple[T, ...]]:
     def read_list(value: object, path: str) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise SpecificationError(path, f"must be a list, not {_kind(value)}")
@@ -167,11 +171,20 @@ def refuse_repeats(names: tuple[str, ...], path: str) -> None:
     """Refuse a list in which two entries have one name."""
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise SpecificationError(f"{path}[{index}].name", f"{name!r} is the name of {path}[{names.index(name)}] too")
+            raise SpecificationError(
+                f"{path}[{index}].name", f"{name!r} is the name of {path}[{names.index(name)}] too"
+            )
 
 
 def _kind(value: object) -> str:
     if value is None:
         return "nothing"
-    words = {dict: "a mapping", list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number"}
+    words = {
+        dict: "a mapping",
+        list: "a list",
+        str: "a string",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
     return words.get(type(value), type(value).__name__)

@@ -75,7 +75,9 @@ def parse_specification(yaml_text: str) -> Specification:
         refuse_repeats(names, path)
     _check_mounts(containers, volumes)
     if sum(len(c.secrets) for c in containers) > MAX_SECRETS:
-        raise SpecificationError("spec.containers", f"mount more than the {MAX_SECRETS} secrets a service may have")
+        raise SpecificationError(
+            "spec.containers", f"mount more than the {MAX_SECRETS} secrets a service may have"
+        )
     return Specification(containers, volumes, endpoints, log_level, bool(capabilities))
 
 
@@ -158,7 +160,8 @@ def _check_mounts(containers: tuple[Container, ...], volumes: tuple[Volume, ...]
             path = f"spec.containers[{number}].volumeMounts[{index}]"
             if mount.volume not in known:
                 raise SpecificationError(
-                    f"{path}.name", f"no volume is named {mount.volume!r}; volumes are {', '.join(known) or 'none'}"
+                    f"{path}.name",
+                    f"no volume is named {mount.volume!r}; volumes are {', '.join(known) or 'none'}",
                 )
             if mount.path in paths[:index]:
                 raise SpecificationError(f"{path}.mountPath", f"{mount.path!r} is mounted twice")

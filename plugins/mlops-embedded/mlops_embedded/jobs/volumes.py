@@ -31,7 +31,11 @@ def read_volume(value: Any, path: str) -> Volume:
     fields = Fields(value, path)
     named = fields.need("name", part_name)
     written = fields.need("source", text)
-    source = "stage" if written.startswith("@") else one_of("local", "stage", "memory", "block")(written, fields.at("source"))
+    source = (
+        "stage"
+        if written.startswith("@")
+        else one_of("local", "stage", "memory", "block")(written, fields.at("source"))
+    )
     size = fields.take("size", memory_bytes)
     uid, gid = fields.take("uid", whole_number(0, 2**31)), fields.take("gid", whole_number(0, 2**31))
     location = written if written.startswith("@") else fields.take("stageConfig", _stage_config)

@@ -6,7 +6,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mlops_embedded.jobs.fields import SpecificationError
 from mlops_embedded.jobs.quantities import cpus, memory_bytes
 from mlops_embedded.jobs.specification import parse_specification
@@ -116,7 +115,9 @@ def _with(change: str, *keys: str | int) -> str:
         (("extra",), "1", "extra", "not a field"),
     ],
 )  # fmt: skip
-def test_a_wrong_field_is_refused_by_its_path(keys: tuple[str | int, ...], change: str, path: str, reason: str) -> None:
+def test_a_wrong_field_is_refused_by_its_path(
+    keys: tuple[str | int, ...], change: str, path: str, reason: str
+) -> None:
     with pytest.raises(SpecificationError) as caught:
         parse_specification(_with(change, *keys))
 
