@@ -17,8 +17,14 @@ STATEMENT_MODULES = (
     "mlops_embedded.sql.tables",
     "mlops_embedded.sql.views",
     "mlops_embedded.sql.stages",
+    "mlops_embedded.sql.file_formats",
+    "mlops_embedded.sql.staged_queries",
+    "mlops_embedded.sql.copy",
     "mlops_embedded.sql.show",
     "mlops_embedded.sql.warehouses",
+    "mlops_embedded.ml.tags",
+    "mlops_embedded.ml.entity_detail",
+    "mlops_embedded.ml.asof",
 )
 """Modules whose import registers statements and functions."""
 

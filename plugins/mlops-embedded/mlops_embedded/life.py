@@ -153,7 +153,7 @@ class EmbeddedSnowflake:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None  # noqa: S101 (a pipe, by construction)
+        assert process.stdin is not None
         with suppress(BrokenPipeError):
             process.stdin.close()
         try:
@@ -173,7 +173,7 @@ def _launch(folder: StateFolder, port: int, *, tied: bool) -> tuple[Running, sub
             stderr=log,
             start_new_session=True,
         )
-    assert process.stdout is not None  # noqa: S101 (a pipe, by construction)
+    assert process.stdout is not None
     line = process.stdout.readline()
     process.stdout.close()
     said = json.loads(line) if line else {"error": "it ended while it started"}

@@ -141,7 +141,7 @@ class Catalog:
                 where.append(f"{column} = ?")
                 values.append(value)
         rows = self.rows(
-            "SELECT database, schema, name, created_on, body FROM documents "  # noqa: S608 (columns are ours)
+            "SELECT database, schema, name, created_on, body FROM documents "
             f"WHERE {' AND '.join(where)} ORDER BY database, schema, name",
             values,
         )
@@ -173,7 +173,7 @@ class Catalog:
         if schema is not None:
             where, values = where + " AND schema = ?", [database, schema]
         with self.transaction():
-            self._connection.execute(f"DELETE FROM documents WHERE {where}", values)  # noqa: S608 (fixed text)
+            self._connection.execute(f"DELETE FROM documents WHERE {where}", values)
 
     def rename(self, kind: str, name: ObjectName, new: ObjectName) -> Document:
         """Give a document another name; 002003 if there is none, 002002 if the new name is taken."""

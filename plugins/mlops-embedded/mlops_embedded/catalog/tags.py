@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mlops_embedded.catalog.identifiers import ObjectName
 from mlops_embedded.catalog.store import Catalog, Document
+from mlops_embedded.errors import invalid_value
 
 _KIND = "tag_reference"
 
@@ -32,7 +33,9 @@ class TagReference:
 
 def set_tag(catalog: Catalog, on: Tagged, tag: ObjectName, value: str) -> None:
     """Set a tag's value on an object, over the one it has; 002003 if there is no such tag."""
-    catalog.get("tag", tag)
+    allowed = catalog.get("tag", tag).body.get("allowed_values")
+    if allowed is not None and value not in allowed:
+        raise invalid_value(f"tag value {value!r} is not one of the allowed values of tag '{tag}': {allowed}")
     body = {"tag": _parts(tag), "domain": on.domain, "on": _parts(on.name), "column": on.column, "value": value}
     catalog.put(Document(_KIND, _key(on, tag), body))
 

@@ -12,7 +12,7 @@ from mlops_embedded.errors import syntax_error, unknown_here
 from mlops_embedded.sql.functions import query_rewrite
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Reader, Statement
-from mlops_embedded.sql.tokens import Kind, Token
+from mlops_embedded.sql.tokens import Kind
 
 _COMPARISONS = {">=", ">", "<=", "<"}
 
@@ -43,14 +43,10 @@ def _condition(found: Statement, index: int) -> tuple[int, int, str]:
         raise syntax_error("MATCH_CONDITION takes exactly one comparison: >=, >, <= or <")
     condition = f"ON ({found.text[inside[0].start : inside[-1].end]})"
     following = reader.peek()
-    start, end = found.tokens[index].start, _end_of_previous(found, reader)
+    start, end = found.tokens[index].start, found.tokens[reader.position - 1].end
     if following is not None and following.is_word("USING"):
         raise unknown_here("ASOF JOIN ... USING (...): write the columns as ON l.k = r.k")
     if following is not None and following.is_word("ON"):
         return start, following.end, f"{condition} AND"
     return start, end, condition
 
-
-def _end_of_previous(found: Statement, reader: Reader) -> int:
-    previous: Token = found.tokens[reader.position - 1]
-    return previous.end

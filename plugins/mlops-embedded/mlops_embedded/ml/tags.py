@@ -5,6 +5,7 @@ Setting a tag on an object is a clause of that object's own statements: sql/tag_
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName, parse_name
@@ -118,7 +119,8 @@ def _shown(document: Document) -> dict[str, Any]:
     return {
         "created_on": document.created_on, "name": name.name, "database_name": name.database,
         "schema_name": name.schema, "owner": body["owner"], "comment": body["comment"],
-        "allowed_values": None if allowed is None else allowed, "owner_role_type": "ROLE",
+        "allowed_values": None if allowed is None else json.dumps(allowed, separators=(",", ":")),
+        "owner_role_type": "ROLE",
     }  # fmt: skip
 
 

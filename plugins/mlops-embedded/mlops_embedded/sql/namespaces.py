@@ -113,7 +113,7 @@ def drop_schema(session: Session, database: str, name: str, *, if_exists: bool =
 
 def _remove_schema(session: Session, named: ObjectName) -> None:
     session.catalog.delete("schema", named)
-    assert named.database is not None  # noqa: S101 (a schema's name has a database, by construction)
+    assert named.database is not None
     session.catalog.delete_inside(database=named.database, schema=named.name)
     session.duckdb.execute(f"DROP SCHEMA IF EXISTS {_duckdb_name(named)} CASCADE")
     for folder in session.account.state.files:

@@ -70,6 +70,15 @@ def run_parsed(session: Session, expression: Expr, *, describe_only: bool = Fals
         raise unknown_here(f"this: {error}") from error
 
 
+def run_duckdb(session: Session, sql: str) -> list[tuple[Any, ...]]:
+    """Run DuckDB's own SQL; its errors come out as Snowflake's."""
+    try:
+        rows: list[tuple[Any, ...]] = session.duckdb.execute(sql).fetchall()
+    except duckdb.Error as error:
+        raise _as_snowflake(error) from error
+    return rows
+
+
 def _run(session: Session, expression: Expr, describe_only: bool, temporary: bool) -> Result:
     type_id = SELECT if isinstance(expression, exp.Query) else statement_type_id(expression)
     cursor = session.connection.cursor()

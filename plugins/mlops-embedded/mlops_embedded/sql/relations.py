@@ -45,7 +45,7 @@ def relations(session: Session, database: str | None = None, schema: str | None 
     """Return every table and view that the session sees, temporary ones of its own included."""
     where, values = _where(database, schema)
     rows = session.duckdb.execute(
-        f"SELECT database_name, schema_name, table_name, estimated_size, false FROM duckdb_tables() WHERE {where} "  # noqa: S608
+        f"SELECT database_name, schema_name, table_name, estimated_size, false FROM duckdb_tables() WHERE {where} "
         "UNION ALL SELECT database_name, schema_name, view_name, 0, true FROM duckdb_views() "
         f"WHERE {where} AND NOT internal ORDER BY 1, 2, 3",
         values * 2,
@@ -86,7 +86,7 @@ def columns(session: Session, name: ObjectName) -> list[RelationColumn]:
         where = "database_name = ? AND schema_name = ? AND table_name = ?"
         values = [name.database, name.schema, name.name]
     rows = session.duckdb.execute(
-        f"SELECT column_name, data_type, is_nullable, column_default, comment FROM duckdb_columns() WHERE {where} "  # noqa: S608
+        f"SELECT column_name, data_type, is_nullable, column_default, comment FROM duckdb_columns() WHERE {where} "
         "ORDER BY column_index",
         values,
     ).fetchall()

@@ -67,7 +67,7 @@ def place_temporary_tables(session: Session, expression: Expr) -> None:
         name = resolved(session, table)
         if name not in session.temporary_tables:
             continue
-        assert name is not None  # noqa: S101 (None is never a member)
+        assert name is not None
         if not table.alias and not isinstance(table.parent, (exp.Schema, exp.Create, exp.Alter, exp.Drop)):
             written = table.this.copy()
             table.set("alias", exp.TableAlias(this=written))

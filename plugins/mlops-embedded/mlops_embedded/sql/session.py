@@ -174,6 +174,15 @@ class Session:
         self._scratch.append(f"{name}_T")
         return f'TEMP.MAIN."{name}_T"'
 
+    def create_scratch(self, name: str, duckdb_query: str) -> None:
+        """Make a table TEMP.MAIN."name" of a DuckDB query, which lives as long as the statement."""
+        self.run_duckdb(f'CREATE TEMP TABLE "{name}" AS {duckdb_query}')
+        self._scratch.append(name)
+
+    def run_duckdb(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run DuckDB's own SQL on the session's connection; its errors come out as Snowflake's."""
+        return query.run_duckdb(self, sql)
+
     def _drop_scratch_tables(self) -> None:
         while self._scratch:
             self.duckdb.execute(f'DROP TABLE IF EXISTS temp.main."{self._scratch.pop()}"')

@@ -169,6 +169,13 @@ class Reader:
             raise syntax_error(f"syntax error: unexpected {token.text!r}, expected an identifier")
         return normalize(token.text)
 
+    def quoted_name(self) -> tuple[str, ...]:
+        """Read a name that may stand in a string: FORMAT_NAME = 'd.s.f', or d.s.f."""
+        token = self.peek()
+        if token is not None and token.kind is Kind.STRING:
+            return parse_name(self.string())
+        return self.name()
+
     def string(self) -> str:
         token = self.next()
         if token.kind is not Kind.STRING:
@@ -213,6 +220,10 @@ class Reader:
             token = self.next()
             depth += token.is_symbol("(") - token.is_symbol(")")
         return self._tokens[start : self.position - 1]
+
+    def text_of(self, tokens: tuple[Token, ...]) -> str:
+        """Return some tokens of this statement as they are written."""
+        return self._statement.text[tokens[0].start : tokens[-1].end] if tokens else ""
 
     def rest(self) -> str:
         """Return everything that is left, as written, and go to the end."""
