@@ -30,7 +30,7 @@ class ArraySerializer(StreamSerializer):
         if value.dtype.hasobject:
             raise UnstorableError(
                 "the array holds Python objects (dtype object), which only pickle could store",
-                hint="give it a dtype: values.astype(str) or values.astype(float), or return a DataFrame or a list",
+                hint="give it a dtype: values.astype(str) or .astype(float); or return a DataFrame or a list",
             )
         # A stream that is no file makes numpy write block by block, front to back; to a file it would seek.
         numpy.lib.format.write_array(stream, value, allow_pickle=False)

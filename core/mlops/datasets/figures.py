@@ -1,7 +1,8 @@
 """matplotlib figures as pictures: a folder with a PNG for reports and an SVG for print.
 
-A figure cannot be had back from its picture: a reader gets the bytes of the PNG (``"svg"`` asks for those of the SVG,
-``"path"`` for the file of the PNG). Equal figures give equal bytes, so nothing that reads one runs again in vain.
+A figure cannot be had back from its picture: a reader gets the bytes of the PNG (``"svg"`` asks for those of
+the SVG, ``"path"`` for the file of the PNG). Equal figures give equal bytes, so nothing that reads one runs
+again in vain.
 """
 
 from __future__ import annotations
@@ -61,9 +62,7 @@ class SvgSerializer(PngSerializer):
 def render(figure: Any, kind: str) -> bytes:  # Any: matplotlib.figure.Figure, which is imported late
     """Return the picture of a figure as bytes, the same for the same figure."""
     if not hasattr(figure, "savefig"):
-        raise UnstorableError(
-            f"a {type(figure).__name__} is no matplotlib figure", hint="return the figure itself"
-        )
+        raise UnstorableError(f"a {type(figure).__name__} is no matplotlib figure", hint="return the figure itself")
     from matplotlib import rc_context
 
     stream = BytesIO()

@@ -1,7 +1,8 @@
 """The manifest of a node: the one file that commits all of its outputs, or none.
 
-Values are written first and the manifest last. It ends with the SHA-256 of everything before it, so a manifest that was
-cut off or damaged is recognised and counts as absent, and what it would have committed does not exist.
+Values are written first and the manifest last. It ends with the SHA-256 of everything before it, so a
+manifest that was cut off or damaged is recognised and counts as absent, and what it would have committed does
+not exist.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlops.datasets.hashes import sha256_of_bytes
 from mlops.datasets.plain import decode_plain, encode_plain
 from mlops.datasets.serializer import UnstorableError
-from mlops.datasets.whole_file import sha256_of_bytes
 from mlops.errors import RunError
 
 SCHEMA = 1
@@ -24,9 +25,10 @@ _SEALED_LENGTH = len(_SEAL) + 64 + len(b'"}\n')
 
 @dataclass(frozen=True, slots=True)
 class DatasetRecord:
-    """One committed dataset. ``type`` is the qualified name of the value, ``path`` is relative to the run's folder.
+    """One committed dataset.
 
-    The ``sha256`` of a folder is that of its sorted file list, as ``sha256sum`` prints it.
+    ``type`` is the qualified name of the value's type, ``path`` is relative to the run's folder. The ``sha256``
+    of a folder is that of its sorted file list, as ``sha256sum`` prints it.
     """
 
     name: str
@@ -41,7 +43,7 @@ class DatasetRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What one node wrote in one run, from what, with what. Times are RFC 3339, ``inputs`` are dataset → sha256."""
+    """What one node wrote in one run, and from what. Times are RFC 3339, ``inputs`` are dataset → sha256."""
 
     node: str
     version: str
@@ -84,7 +86,7 @@ class Manifest:
 
     @staticmethod
     def from_json(data: bytes) -> Manifest | None:
-        """Return the manifest in a file's content; None when the file is not whole, so that nothing is committed by it.
+        """Return the manifest in a file's content; None when the file is not whole: it commits nothing.
 
         Raises:
             RunError: a newer mlops wrote it.
@@ -96,8 +98,8 @@ class Manifest:
             tree = decode_plain(body + b"}")
             if tree["schema"] > SCHEMA:
                 raise RunError(
-                    f"node {tree.get('node')!r} was committed by mlops {tree.get('mlops_version')}, in a form (schema "
-                    f"{tree['schema']}) that is newer than this version reads (schema {SCHEMA})",
+                    f"node {tree.get('node')!r} was committed by mlops {tree.get('mlops_version')} in schema "
+                    f"{tree['schema']}, and this version reads up to schema {SCHEMA}",
                     hint="upgrade mlops-framework, or start a new run",
                 )
             tree["outputs"] = tuple(map(_record_from_json, tree["outputs"]))

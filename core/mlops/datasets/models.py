@@ -1,7 +1,7 @@
 """Models, in formats that run no code when they are read; pickle only where the project allows it.
 
-What scikit-learn, numpy, scipy, LightGBM and XGBoost define is trusted in a skops file; any other type in a model is
-refused by name, when the model is written and again when it is read.
+What scikit-learn, numpy, scipy, LightGBM and XGBoost define is trusted in a skops file; any other type in a
+model is refused by name, when the model is written and again when it is read.
 """
 
 from __future__ import annotations
@@ -16,36 +16,14 @@ if TYPE_CHECKING:
 
     from mlops.datasets.whole_file import WholeFile
 
-ALLOW_PICKLE = (
-    "set `allow_pickle = true` under [tool.mlops.datasets], if you trust every plugin and every run you read"
-)
+ALLOW_PICKLE = "set `allow_pickle = true` under [tool.mlops.datasets], if you trust every plugin and every run you read"
 
 TRUSTED_PACKAGES = frozenset({"sklearn", "numpy", "scipy", "lightgbm", "xgboost"})
 _NEVER = frozenset(
-    [
-        "testing",
-        "tests",
-        "_testing",
-        "conftest",
-        "f2py",
-        "distutils",
-        "ctypeslib",
-        "io",
-        "npyio",
-        "_npyio_impl",
-        "_datasource",
-        "datasets",
-        "memmap",
-        "fromfile",
-        "load",
-        "save",
-        "savez",
-        "savetxt",
-        "loadtxt",
-        "genfromtxt",
-    ]
+    {"testing", "tests", "_testing", "conftest", "f2py", "distutils", "ctypeslib", "datasets", "io", "npyio"}
+    | {"_npyio_impl", "_datasource", "memmap", "fromfile", "load", "save", "savez", "savetxt", "loadtxt", "genfromtxt"}
 )
-"""Parts of these packages that run commands or touch files. No model needs them, so a file that does is refused."""
+"""Parts of these packages that run commands or touch files: no model needs them."""
 
 
 class SkopsSerializer(BytesSerializer):
@@ -78,7 +56,7 @@ class SkopsSerializer(BytesSerializer):
         if untrusted := _untrusted(found):
             raise UnstorableError(
                 f"the file holds types that are not trusted: {', '.join(untrusted)}",
-                hint="nobody but a plugin wrote this file: look at it with `python -m skops.io`, and run the node again",
+                hint="mlops does not write such files: find out where it comes from, then run the node again",
             )
         return io.loads(data, trusted=found)
 
@@ -130,7 +108,7 @@ class PickleSerializer(StreamSerializer):
         except (pickle.PicklingError, AttributeError, TypeError) as cause:
             raise UnstorableError(
                 f"a {type(value).__name__} cannot be pickled: {cause}",
-                hint="define its class and functions at the top level of a module, and leave connections and locks out",
+                hint="define its class and functions at the top level of a module; leave connections out",
             ) from cause
         return NO_FACTS
 

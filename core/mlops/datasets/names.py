@@ -1,9 +1,10 @@
 """File names for datasets and nodes: portable, and never one file for two names.
 
-A name of lower-case ASCII letters, digits, ``_`` and ``-`` is its own file name. Every other name keeps a readable
-form and gets ``~`` and ten hexadecimal digits of its SHA-256. So ``Train`` and ``train`` are two files also where the file
-system ignores case (macOS, Windows), two Unicode spellings of ``é`` are, and a run's folder can move between machines.
-A file name holds no dot, therefore the first dot of a file always starts its extension.
+A name of lower-case ASCII letters, digits, ``_`` and ``-`` is its own file name. Every other name keeps a
+readable form and gets ``~`` and ten hexadecimal digits of its SHA-256. So ``Train`` and ``train`` are two
+files also where the file system ignores case (macOS, Windows), two Unicode spellings of ``é`` are, and a
+run's folder can move between machines. A file name holds no dot, therefore the first dot of a file always
+starts its extension.
 """
 
 from __future__ import annotations
@@ -56,9 +57,7 @@ def manifest_file_name(node: str) -> str:
         NodeDefinitionError: the name cannot be a file name on every system.
     """
     if problem := name_problem(node):
-        raise NodeDefinitionError(
-            node=node, problem=f"cannot be stored under this name: {problem}", hint=_HINT
-        )
+        raise NodeDefinitionError(node=node, problem=f"cannot be stored under this name: {problem}", hint=_HINT)
     return ".".join(_portable(part) for part in node.split(":", 1)) + MANIFEST_SUFFIX
 
 

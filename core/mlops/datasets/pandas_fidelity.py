@@ -1,10 +1,10 @@
 """What Parquet forgets of a pandas DataFrame, noted beside the table and put back when it is read.
 
-pyarrow already keeps the index, time zones and nullable types. It loses the categories of a categorical (all of them
-where they are no texts), units of seconds, the frequency of an index, ``object`` columns of numbers, NaN in columns of
-texts, column names of mixed types, and Arrow's own string type. Other values that would come back changed are refused,
-but for two habits of Arrow: a list in a cell comes back as an array, and missing values of several kinds in one
-``object`` column as one kind.
+pyarrow already keeps the index, time zones and nullable types. It loses the categories of a categorical (all
+of them where they are no texts), units of seconds, the frequency of an index, ``object`` columns of numbers,
+NaN in columns of texts, column names of mixed types, and Arrow's own string type. Other values that would
+come back changed are refused, but for two habits of Arrow: a list in a cell comes back as an array, and
+missing values of several kinds in one ``object`` column as one kind.
 """
 
 from __future__ import annotations
@@ -45,11 +45,10 @@ def from_pandas(value: Pandas) -> tuple[Arrow, Note]:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UnstorableError(f"two columns are named {twice!r}", hint="give each column a name of its own")
-    if frame.columns.nlevels == 1 and not all(isinstance(name, str) for name in frame.columns):
-        if frame.columns.dtype == object:
-            note["columns"] = [to_tree(name, f".columns[{i}]") for i, name in enumerate(frame.columns)]
-            note["columns_name"] = to_tree(frame.columns.name, ".columns.name")
-            frame = frame.set_axis(names, axis=1)
+    if frame.columns.nlevels == 1 and frame.columns.dtype == object and names != list(frame.columns):
+        note["columns"] = [to_tree(name, f".columns[{i}]") for i, name in enumerate(frame.columns)]
+        note["columns_name"] = to_tree(frame.columns.name, ".columns.name")
+        frame = frame.set_axis(names, axis=1)
     try:
         table = pyarrow.Table.from_pandas(frame)
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as cause:
@@ -60,9 +59,7 @@ def from_pandas(value: Pandas) -> tuple[Arrow, Note]:
         ) from cause
     index_names = [name for name in table.schema.pandas_metadata["index_columns"] if isinstance(name, str)]
     note["unnamed_index"] = [name for name in index_names if name.startswith("__index_level_")]
-    levels = (
-        [frame.index.get_level_values(level) for level in range(frame.index.nlevels)] if index_names else []
-    )
+    levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)] if index_names else []
     pieces = [*(frame.iloc[:, position] for position in range(frame.shape[1])), *levels]
     note["pieces"] = []
     for position, piece in enumerate(pieces):
@@ -71,10 +68,7 @@ def from_pandas(value: Pandas) -> tuple[Arrow, Note]:
         if column is not None:
             field = pyarrow.field(table.field(position).name, column.type)
             table = table.set_column(position, field, column)
-    if (
-        isinstance(frame.index, (pandas.DatetimeIndex, pandas.TimedeltaIndex))
-        and frame.index.freq is not None
-    ):
+    if isinstance(frame.index, (pandas.DatetimeIndex, pandas.TimedeltaIndex)) and frame.index.freq is not None:
         note["frequency"] = frame.index.freqstr
     return table, note
 
@@ -122,7 +116,7 @@ def to_pandas(table: Arrow, note: Note, *, series: bool) -> Pandas:
 
 
 def _noted(piece: Pandas, column: Arrow, name: str) -> tuple[Note, Arrow | None]:
-    """Return what to note of one column or index level, and the Arrow column to store instead, if another one."""
+    """Return what to note of one column or index level, and the Arrow column to store instead, if any."""
     import pandas
     import pyarrow
 
@@ -139,13 +133,11 @@ def _noted(piece: Pandas, column: Arrow, name: str) -> tuple[Note, Arrow | None]
         codes = piece.array.codes
         return noted, categories.take(pyarrow.array(codes, mask=codes < 0))
     noted = {"dtype": _spelled(dtype)}
-    if dtype == object:
+    if dtype.kind == "O" and dtype.name == "object":
         _refuse_changed(piece, column, name)
         if column.null_count:
             missing = piece[piece.isna()]
-            noted["missing"] = type(
-                missing.iloc[0] if isinstance(piece, pandas.Series) else missing[0]
-            ).__name__
+            noted["missing"] = type(missing.iloc[0] if isinstance(piece, pandas.Series) else missing[0]).__name__
     return noted, None
 
 
@@ -185,7 +177,7 @@ def _restored(piece: Pandas, column: Arrow, noted: Note) -> Pandas:
     if wanted == "category":
         return _as_category(piece, column, noted)
     if wanted == "object" and piece.dtype != object:
-        values = numpy.empty(len(piece), dtype=object)
+        values: Pandas = numpy.empty(len(piece), dtype=object)
         values[:] = column.to_pylist()
         piece = pandas.Series(values, index=getattr(piece, "index", None), name=piece.name)
     elif wanted == "arrow":
@@ -226,7 +218,7 @@ def _as_category(piece: Pandas, column: Arrow, noted: Note) -> Pandas:
 
 
 def _spelled(dtype: Pandas) -> str:
-    """Return a dtype as text from which ``astype`` makes it again; ``arrow`` for those that Arrow itself describes."""
+    """Return a dtype as text from which ``astype`` makes it again; ``arrow`` for what Arrow describes."""
     import pandas
 
     if isinstance(dtype, pandas.ArrowDtype):
@@ -241,9 +233,7 @@ def _packed(frame: Pandas) -> str:
 
     table = pyarrow.Table.from_pandas(frame, preserve_index=False)
     sink = pyarrow.BufferOutputStream()
-    with pyarrow.ipc.new_stream(
-        sink, table.schema, options=pyarrow.ipc.IpcWriteOptions(compression="zstd")
-    ) as writer:
+    with pyarrow.ipc.new_stream(sink, table.schema, options=pyarrow.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(table)
     return b64encode(sink.getvalue()).decode()
 

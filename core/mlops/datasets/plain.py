@@ -6,7 +6,7 @@ What JSON has is written as JSON has it. What it has not is an object with one k
     {1, 2}                    {"$set": [1, 2]}                Decimal("1.10")      {"$decimal": "1.10"}
     {1: "a"}                  {"$dict": [[1, "a"]]}           date(2024, 5, 1)     {"$date": "2024-05-01"}
     Color.RED                 {"$enum": ["shop.colors:Color", "RED"]}
-    Point(x=1, y=2)           {"$object": ["shop.shapes:Point", {"x": 1, "y": 2}]}       dataclass or NamedTuple
+    Point(x=1, y=2)           {"$object": ["shop.shapes:Point", {"x": 1, "y": 2}]}
     numpy.float64(0.5)        {"$numpy": ["float64", 0.5]}
 
 Anything else, and any subclass whose extra state would be lost, is refused with the place where it is.
@@ -14,10 +14,10 @@ Anything else, and any subclass whose extra state would be lost, is refused with
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from enum import Enum
 from importlib import import_module
 from json import JSONDecodeError, JSONDecoder, JSONEncoder
 from typing import Any, TypeAlias
@@ -28,11 +28,11 @@ Tree: TypeAlias = Any  # Any: what the json module takes and gives; it has no re
 
 MAX_DEPTH = 200
 _HUGE = 1 << 2000
-"""Integers from here on are written in hexadecimal: Python limits the digits of decimal ones that it reads."""
+"""Integers from here on are written in hexadecimal: Python limits the digits of decimal ones it reads."""
 
 
 class JsonSerializer(BytesSerializer):
-    """Plain values: None, bool, int, float, str, list, tuple, dict, set, dates, Decimal, Enum, dataclass, numpy scalars."""
+    """Plain values: numbers, texts, lists, dicts, tuples, sets, dates, Decimal, Enum, dataclasses."""
 
     name = "json"
     extension = ".json"
@@ -54,10 +54,7 @@ class JsonSerializer(BytesSerializer):
             ]
         ),
         *(f"datetime.{name}" for name in ["date", "datetime", "time", "timedelta"]),
-        *(
-            f"collections.abc.{name}"
-            for name in ["Mapping", "MutableMapping", "Sequence", "MutableSequence", "Set"]
-        ),
+        *(f"collections.abc.{name}" for name in ["Mapping", "MutableMapping", "Sequence", "MutableSequence", "Set"]),
         "decimal.Decimal",
         "enum.Enum",
         "dataclasses.dataclass",
@@ -83,7 +80,7 @@ def encode_plain(value: object) -> bytes:
         return (_to_json(to_tree(value)) + "\n").encode("utf-8")
     except UnicodeEncodeError as cause:
         raise UnstorableError(
-            f"a text holds {cause.object[cause.start]!r}, half of a surrogate pair, which no text file can hold",
+            f"a text holds {cause.object[cause.start]!r}, half of a surrogate pair, which UTF-8 has not",
             hint="repair the text: text.encode('utf-8', 'replace').decode()",
         ) from cause
 
@@ -107,9 +104,7 @@ def to_tree(value: object, place: str = "", depth: int = 0) -> Tree:
     if kind in _NATIVE:
         return value
     if depth > MAX_DEPTH:
-        raise UnstorableError(
-            f"the value is nested more than {MAX_DEPTH} deep, or holds itself, at value{place[:60]}…"
-        )
+        raise UnstorableError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself, at value{place[:60]}…")
     encode = _ENCODERS.get(kind)
     if encode is not None:
         return encode(value, place, depth + 1)
@@ -153,17 +148,16 @@ def _dict(value: dict[object, object], place: str, depth: int) -> Tree:
         if not (len(tree) == 1 and next(iter(tree))[:1] == "$"):  # which would read as a tag
             return tree
     pairs = [
-        [to_tree(key, f"{place} key", depth), to_tree(item, f"{place}[{key!r}]", depth)]
-        for key, item in value.items()
+        [to_tree(key, f"{place} key", depth), to_tree(item, f"{place}[{key!r}]", depth)] for key, item in value.items()
     ]
     return {"$dict": pairs}
 
 
-def _float(value: float, place: str, depth: int) -> Tree:
+def _float(value: float, _place: str, _depth: int) -> Tree:
     return value if value - value == 0 else {"$float": repr(value)}
 
 
-def _int(value: int, place: str, depth: int) -> Tree:
+def _int(value: int, _place: str, _depth: int) -> Tree:
     return value if -_HUGE < value < _HUGE else {"$int": hex(value)}
 
 
@@ -173,7 +167,7 @@ def _set(value: set[object] | frozenset[object], place: str, depth: int) -> Tree
     return {"$set" if type(value) is set else "$frozenset": items}
 
 
-def _datetime(value: datetime | time, place: str, depth: int) -> Tree:
+def _datetime(value: datetime | time, place: str, _depth: int) -> Tree:
     text = value.isoformat()
     zone = value.tzinfo
     tag = "$datetime" if type(value) is datetime else "$time"
@@ -203,12 +197,11 @@ def _from_datetime(kind: Callable[[str], Tree]) -> Callable[[Tree], Tree]:
     return decode
 
 
-def _named(value: object, place: str, depth: int) -> Tree:
-    """Return a value of a class that is found by its name: an Enum, a dataclass, a NamedTuple, a numpy scalar."""
+def _named(value: Tree, place: str, depth: int) -> Tree:
+    """Return a value of a class found by its name: an Enum, a dataclass, a NamedTuple, a numpy scalar."""
     kind = type(value)
-    enum = sys.modules.get("enum")
-    if enum is not None and isinstance(value, enum.Enum):
-        if not hasattr(value, "_name_") or kind.__members__.get(value.name) is not value:
+    if isinstance(value, Enum):
+        if type(value).__members__.get(value.name) is not value:  # a combination of flags
             raise UnstorableError(f"value{place} is {value!r}, which has no name of its own in its Enum")
         return {"$enum": [_importable(kind, place), value.name]}
     if (fields := _fields(kind)) is not None:
@@ -282,14 +275,10 @@ def _from_object(tree: Tree) -> Tree:
     kind = _class(tree[0])
     known = {name: from_tree(item) for name, item in tree[1].items()}
     if set(_fields(kind) or ()) != set(known):
-        raise UnstorableError(
-            f"{tree[0]} has other fields now than when the value was written: {', '.join(known)}"
-        )
+        raise UnstorableError(f"{tree[0]} has other fields now than when the value was written: {', '.join(known)}")
     if issubclass(kind, tuple):
         return tuple.__new__(kind, [known[name] for name in getattr(kind, "_fields", ())])
-    value = object.__new__(
-        kind
-    )  # not kind(**known): __post_init__ has done its work before the value was stored
+    value = object.__new__(kind)  # not kind(**known): __post_init__ has done its work before the value was stored
     for name, item in known.items():
         object.__setattr__(value, name, item)
     return value
@@ -309,14 +298,8 @@ def _refusal(value: object, place: str) -> UnstorableError:
     plain = next((base for base in kind.__mro__[1:] if base in _ENCODERS or base in _NATIVE), None)
     hint = "make it a plain value, or a dataset of its own"
     if plain is not None:
-        hint = (
-            f"make it a {plain.__name__}"
-            if plain is not datetime
-            else "make it a datetime: value.to_pydatetime()"
-        )
-    return UnstorableError(
-        f"value{place} is a {_qualified(kind)}, which JSON cannot give back as it is", hint=hint
-    )
+        hint = f"make it a {plain.__name__}" if plain is not datetime else "make it a datetime: value.to_pydatetime()"
+    return UnstorableError(f"value{place} is a {_qualified(kind)}, which JSON cannot give back as it is", hint=hint)
 
 
 def _qualified(kind: type) -> str:
@@ -334,13 +317,13 @@ _ENCODERS: Mapping[type, Callable[[Tree, str, int], Tree]] = {
     tuple: lambda value, place, depth: {"$tuple": _list(value, place, depth)},
     set: _set,
     frozenset: _set,
-    bytes: lambda value, place, depth: {"$bytes": value.hex()},
-    complex: lambda value, place, depth: {"$complex": [repr(value.real), repr(value.imag)]},
-    date: lambda value, place, depth: {"$date": value.isoformat()},
+    bytes: lambda value, *_: {"$bytes": value.hex()},
+    complex: lambda value, *_: {"$complex": [repr(value.real), repr(value.imag)]},
+    date: lambda value, *_: {"$date": value.isoformat()},
     datetime: _datetime,
     time: _datetime,
-    timedelta: lambda value, place, depth: {"$timedelta": [value.days, value.seconds, value.microseconds]},
-    Decimal: lambda value, place, depth: {"$decimal": str(value)},
+    timedelta: lambda value, *_: {"$timedelta": [value.days, value.seconds, value.microseconds]},
+    Decimal: lambda value, *_: {"$decimal": str(value)},
 }
 
 _DECODERS: Mapping[str, Callable[[Tree], Tree]] = {

@@ -1,4 +1,4 @@
-"""A look at one dataset: its schema and its head, without loading the whole file where the format allows that."""
+"""A look at one dataset: its schema and its head, without loading the whole file where that can be."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _WIDEST_LINE = 200
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a dataset looks like. ``schema`` is (column, type), ``rows`` are JSON values, ``text`` is for a terminal."""
+    """How a dataset looks: ``schema`` is (column, type), ``rows`` are JSON, ``text`` is for a terminal."""
 
     schema: tuple[tuple[str, str], ...] | None
     rows: list[Row]
@@ -55,7 +55,7 @@ def preview(path: Path, record: DatasetRecord, rows: int = 10) -> Preview:
 
     look = _LOOKS.get(record.serializer, _file)
     try:
-        return look(path, record, rows)
+        return look(path, rows)
     except ModuleNotFoundError as cause:
         problem = f"cannot be shown without {cause.name}, which is not installed"
         raise DatasetError(dataset=record.name, problem=problem, hint=f"pip install {cause.name}") from cause
@@ -63,7 +63,7 @@ def preview(path: Path, record: DatasetRecord, rows: int = 10) -> Preview:
         raise DatasetError(dataset=record.name, problem=f"cannot be shown: {cause}") from cause
 
 
-def _table(path: Path, record: DatasetRecord, rows: int) -> Preview:
+def _table(path: Path, rows: int) -> Preview:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
@@ -77,7 +77,7 @@ def _table(path: Path, record: DatasetRecord, rows: int) -> Preview:
     return Preview(schema, cells, text + _more(total, len(cells), "rows"))
 
 
-def _array(path: Path, record: DatasetRecord, rows: int) -> Preview:
+def _array(path: Path, rows: int) -> Preview:
     import numpy
 
     array = numpy.load(path, mmap_mode="r", allow_pickle=False)
@@ -85,14 +85,14 @@ def _array(path: Path, record: DatasetRecord, rows: int) -> Preview:
         ("values", str(array.dtype)),
     )
     head = array[:rows] if array.ndim else array
-    shape = " × ".join(map(str, array.shape)) or "scalar"
+    shape = " by ".join(map(str, array.shape)) or "scalar"
     with numpy.printoptions(threshold=1000, edgeitems=3):
         text = f"{shape} of {array.dtype}\n{numpy.asarray(head)}"
     found = [_plain(item) for item in (head.tolist() if array.ndim else [array.item()])]
     return Preview(schema, found, text + (_more(len(array), len(head), "rows") if array.ndim else ""))
 
 
-def _json(path: Path, record: DatasetRecord, rows: int) -> Preview:
+def _json(path: Path, rows: int) -> Preview:
     from json import dumps, loads
 
     tree = loads(path.read_bytes())
@@ -112,18 +112,18 @@ def _json(path: Path, record: DatasetRecord, rows: int) -> Preview:
     return Preview(None, found, dumps(head, indent=2, ensure_ascii=False) + _more(total, len(found), "items"))
 
 
-def _bytes(path: Path, record: DatasetRecord, rows: int) -> Preview:
+def _bytes(path: Path, rows: int) -> Preview:
     with path.open("rb") as file:
         head = file.read(16 * rows)
-    found = [
-        f"{start:08x}  {line.hex(' '):<47}  {''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in line)}"
-        for start in range(0, len(head), 16)
-        for line in (head[start : start + 16],)
-    ]
-    return Preview(None, found, "\n".join(found) + _more(record.bytes, len(head), "bytes"))
+    found = []
+    for start in range(0, len(head), 16):
+        line = head[start : start + 16]
+        signs = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in line)
+        found.append(f"{start:08x}  {line.hex(' '):<47}  {signs}")
+    return Preview(None, found, "\n".join(found) + _more(path.stat().st_size, len(head), "bytes"))
 
 
-def _model(path: Path, record: DatasetRecord, rows: int) -> Preview:
+def _model(path: Path, rows: int) -> Preview:
     """Show a model's class and parameters from the description in its file; nothing of it is built."""
     from json import loads
     from zipfile import ZipFile
@@ -144,17 +144,15 @@ def _model(path: Path, record: DatasetRecord, rows: int) -> Preview:
     return Preview(None, found[:rows], "\n".join(lines) + _more(len(found), len(found[:rows]), "parameters"))
 
 
-def _file(path: Path, record: DatasetRecord, rows: int) -> Preview:
+def _file(path: Path, rows: int) -> Preview:
     """Show the list of a folder, the first lines of a text, and of anything else where it is."""
     if path.is_dir():
-        from mlops.datasets.whole_file import files_below
+        from mlops.datasets.hashes import files_below
 
         names = files_below(str(path))
         found = [[name, (path / name).stat().st_size] for name in names[:rows]]
         text = "\n".join(f"{size:>12,}  {name}" for name, size in found)
-        return Preview(
-            (("file", "str"), ("bytes", "int")), found, text + _more(len(names), len(found), "files")
-        )
+        return Preview((("file", "str"), ("bytes", "int")), found, text + _more(len(names), len(found), "files"))
     if path.suffix in _TEXT_ENDINGS:
         with path.open("rb") as file:
             lines = file.read(_HEAD_BYTES).decode("utf-8", "replace").splitlines()
@@ -178,10 +176,7 @@ def _plain(cell: Any) -> Row:  # Any: whatever a table or an array holds
 
 def _aligned(names: list[str], rows: list[list[Row]]) -> str:
     cells = [
-        [
-            _short("" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell))
-            for cell in row
-        ]
+        [_short("" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)) for cell in row]
         for row in rows
     ]
     numeric = [all(isinstance(row[i], (int, float, type(None))) for row in rows) for i in range(len(names))]
@@ -204,7 +199,7 @@ def _more(total: int, shown: int, noun: str) -> str:
     return f"\n… {total - shown:,} more {noun}" if total > shown else ""
 
 
-_LOOKS: dict[str, Callable[[Path, DatasetRecord, int], Preview]] = {
+_LOOKS: dict[str, Callable[[Path, int], Preview]] = {
     "parquet": _table,
     "npy": _array,
     "json": _json,

@@ -1,7 +1,8 @@
 """What a serializer is: the one way a type of value becomes a file, and a value again.
 
-Plugin authors subclass ``Serializer``: two methods on a path. The built-in ones subclass ``StreamSerializer`` (they write
-to a stream, and are hashed while the bytes go by) or ``BytesSerializer`` (the value fits in memory as bytes).
+Plugin authors subclass ``Serializer``: two methods on a path. The built-in ones subclass ``StreamSerializer``
+(they write to a stream, and are hashed while the bytes go by) or ``BytesSerializer`` (the value fits in
+memory as bytes).
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ class UnstorableError(Exception):
 class Serializer(ABC):
     """One format for some types.
 
-    ``name`` is recorded with each dataset and is unique, ``extension`` starts with a dot, ``types`` are the qualified
-    names (``pandas.core.frame.DataFrame``) of the types it stores; a base stands for its subclasses.
+    ``name`` is recorded with each dataset and is unique, ``extension`` starts with a dot, ``types`` are the
+    qualified names (``pandas.core.frame.DataFrame``) of the types it stores; a base stands for its
+    subclasses.
     """
 
     name: ClassVar[str]
@@ -60,11 +62,11 @@ class Serializer(ABC):
     def read(self, path: Path, as_type: str | None) -> object:
         """Return the value stored at ``path``.
 
-        ``as_type`` names the form a reader asks for (``polars``), None the form that was written. A format that has one
-        form ignores it.
+        ``as_type`` names the form a reader asks for (``polars``), None the form that was written. A format
+        that has one form ignores it.
         """
 
-    def extension_of(self, value: object) -> str:  # noqa: ARG002  (for formats whose ending follows the value)
+    def extension_of(self, value: object) -> str:
         """Return the file name extension under which this value is stored."""
         return self.extension
 

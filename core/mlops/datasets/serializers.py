@@ -1,7 +1,7 @@
 """Which serializer stores a type: the built-in ones and those of plugins, found by names alone.
 
-A type is matched by the qualified names of its MRO, nearest first, so nothing is imported to find out, and the graph can
-prove that an edge can be stored before anything runs.
+A type is matched by the qualified names of its MRO, nearest first, so nothing is imported to find out, and
+the graph can prove that an edge can be stored before anything runs.
 """
 
 from __future__ import annotations
@@ -71,29 +71,21 @@ class Serializers:
         self._by_extension: dict[str, Serializer] = {}
         self._candidates: dict[type, tuple[Serializer, ...]] = {}
         owners: dict[tuple[str, str], str] = {}
-        for distribution, serializer in (*plugins, *((_BUILT_IN, one) for one in built_in)):
-            if distribution != _BUILT_IN:
-                _check(distribution, serializer)
-            name = serializer.name
-            claims = [("name", name), *(("type", kind) for kind in serializer.types)]
-            for claim in claims:
-                owner = owners.get(claim)
-                if owner is None or distribution == _BUILT_IN:
-                    owners.setdefault(claim, distribution)
-                elif owner != distribution or claim[0] == "name":
+        for distribution, serializer in plugins:
+            _check(distribution, serializer)
+            for claim in (("name", serializer.name), *(("type", kind) for kind in serializer.types)):
+                owner = owners.setdefault(claim, distribution)
+                if owner != distribution:
                     raise _conflict(claim, owner, distribution)
-            if distribution == _BUILT_IN and name in self._by_name:
-                raise _conflict(("name", name), owners["name", name], distribution)
-            self._by_name[name] = serializer
-            if serializer.extension:
-                self._by_extension.setdefault(serializer.extension, serializer)
-            if isinstance(serializer, PickleSerializer) and not allow_pickle:
-                continue
-            for kind in serializer.types:
-                self._by_type.setdefault(kind, []).append(serializer)
+            self._add(serializer)
+        for serializer in built_in:
+            if serializer.name in self._by_name:
+                claim = ("name", serializer.name)
+                raise _conflict(claim, owners[claim], _BUILT_IN)
+            self._add(serializer)
 
     def for_type(self, names: Sequence[str]) -> Serializer | None:
-        """Return the serializer of a type, given by the qualified names of its MRO; None when nothing stores it."""
+        """Return the serializer of a type, by the qualified names of its MRO; None when nothing stores it."""
         return next(iter(self._matching(names)), None)
 
     def for_value(self, value: object) -> Serializer:
@@ -132,7 +124,7 @@ class Serializers:
                 kind="serializer",
                 name=name,
                 known=self._by_name,
-                hint="a plugin stored this dataset: install it, or see `mlops plugins list` for why it was not loaded",
+                hint="it came from a plugin: install it, or `mlops plugins list` says why it was not loaded",
             )
         if isinstance(serializer, PickleSerializer) and not self.allow_pickle:
             raise UnstorableError("it is a pickle, which runs code when it is read", hint=ALLOW_PICKLE)
@@ -144,7 +136,7 @@ class Serializers:
         return None if isinstance(serializer, PickleSerializer) and not self.allow_pickle else serializer
 
     def storable(self, names: Sequence[str]) -> str | None:
-        """Return the name of the serializer that stores a type, from names alone; None proves that nothing does."""
+        """Return the name of the serializer that stores a type; None proves that nothing does."""
         serializer = self.for_type(names)
         if serializer is not None:
             return serializer.name
@@ -154,13 +146,20 @@ class Serializers:
             return SkopsSerializer.name
         return PickleSerializer.name if self.allow_pickle else None
 
+    def _add(self, serializer: Serializer) -> None:
+        self._by_name[serializer.name] = serializer
+        self._by_extension.setdefault(serializer.extension, serializer)
+        if not isinstance(serializer, PickleSerializer) or self.allow_pickle:
+            for kind in serializer.types:
+                self._by_type.setdefault(kind, []).append(serializer)
+
     def _matching(self, names: Sequence[str]) -> Iterable[Serializer]:
         for name in names:
             yield from self._by_type.get(name, ())
 
 
 def builtin(plugins: Iterable[tuple[str, Serializer]] = (), *, allow_pickle: bool = False) -> Serializers:
-    """Return the serializers that mlops has, with those of plugins, given as pairs of distribution and serializer.
+    """Return the serializers of mlops, and those of plugins: pairs of distribution and serializer.
 
     Raises:
         PluginError: as ``Serializers`` does.
@@ -189,35 +188,24 @@ def _check(distribution: str, serializer: object) -> None:
     if not isinstance(serializer, Serializer):
         problem = f"register_serializers returned {serializer!r}, which is no Serializer"
         raise PluginError(plugin=distribution, problem=problem, hint="return instances: [MySerializer()]")
-    missing = [
-        field for field in ("name", "extension") if not isinstance(getattr(serializer, field, None), str)
-    ]
+    missing = [field for field in ("name", "extension") if not isinstance(getattr(serializer, field, None), str)]
     if missing:
         problem = f"serializer {type(serializer).__qualname__} has no {' and no '.join(missing)}"
-        raise PluginError(
-            plugin=distribution, problem=problem, hint='set name = "geo" and extension = ".geo"'
-        )
+        raise PluginError(plugin=distribution, problem=problem, hint='set name = "geo" and extension = ".geo"')
     extension = serializer.extension
-    if (
-        not extension.startswith(".")
-        or "/" in extension
-        or "\\" in extension
-        or extension.endswith(MANIFEST_SUFFIX)
-    ):
+    if not extension.startswith(".") or "/" in extension or "\\" in extension or extension.endswith(MANIFEST_SUFFIX):
         problem = f"serializer {serializer.name!r} has the extension {extension!r}"
         raise PluginError(plugin=distribution, problem=problem, hint='an extension looks like ".geo"')
     if isinstance(serializer.types, str):
         problem = f"types of serializer {serializer.name!r} is a text"
-        raise PluginError(
-            plugin=distribution, problem=problem, hint=f"make it a tuple: ({serializer.types!r},)"
-        )
+        raise PluginError(plugin=distribution, problem=problem, hint=f"make it a tuple: ({serializer.types!r},)")
 
 
 def _conflict(claim: tuple[str, str], first: str, second: str) -> PluginError:
     what, name = claim
     verb = "have a serializer named" if what == "name" else "store the type"
     return PluginError(
-        plugin=second,
+        plugin=first if second == _BUILT_IN else second,
         problem=f"{first} and {second} both {verb} {name!r}",
         hint="disable one of them: `disable` under [tool.mlops.plugins]",
     )
@@ -235,7 +223,7 @@ def _unknown_type(kind: type) -> UnstorableError:
 
 
 _INSTEAD = {
-    "builtins.generator": "a generator is gone once it is read: return list(...) of it, or write a file and return its path",
+    "builtins.generator": "a generator is gone once it is read: return list(...) of it, or the path of it",
     "builtins.bytearray": "return bytes(value)",
     "builtins.memoryview": "return bytes(value)",
     "builtins.range": "return list(value)",

@@ -3,13 +3,12 @@
     data/<pipeline>/<run>/<dataset><extension>                      written first
     data/<pipeline>/<run>/<distribution>.<node>.manifest.json       written last, and commits all of them
 
-Every file is created, written once from front to back, and closed: what a stage that Snowflake mounts as a volume
-allows. What was there under a name is taken away first, its manifest before everything, so at no moment does a manifest
-speak of a file that is not whole.
+Every file is created, written once from front to back, and closed: what a stage that Snowflake mounts as a
+volume allows. What was there under a name is taken away first, its manifest before everything, so at no
+moment does a manifest speak of a file that is not whole.
 """
 
-# Pathlib costs ten times what os does, and every dataset of every node comes through here.
-# ruff: noqa: PTH
+# os and not pathlib, which costs ten times as much: every dataset of every node comes through here.
 from __future__ import annotations
 
 import os
@@ -17,17 +16,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from mlops.datasets.hashes import PIECE, measure, measured_meanwhile, sha256_of_bytes
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.datasets.names import MANIFEST_SUFFIX, dataset_file_name, manifest_file_name
 from mlops.datasets.serializer import BytesSerializer, Serializer, StreamSerializer, UnstorableError
-from mlops.datasets.whole_file import (
-    PIECE,
-    WholeFile,
-    measure,
-    measured_meanwhile,
-    read_whole,
-    sha256_of_bytes,
-)
+from mlops.datasets.whole_file import WholeFile, read_whole
 from mlops.errors import DatasetError, MlopsError
 
 if TYPE_CHECKING:
@@ -55,7 +48,8 @@ class FileStore:
         A path inside this folder is a file that the node itself wrote, and stays where it is (see ``adopt``).
 
         Raises:
-            DatasetError: the name cannot be a file name, or nothing stores this value; the hint says what to return.
+            DatasetError: the name cannot be a file name, or nothing stores this value; the hint says what to
+            return.
         """
         stem = dataset_file_name(name)
         refusals: list[UnstorableError] = []
@@ -71,7 +65,7 @@ class FileStore:
         raise DatasetError(dataset=name, problem=first.problem, hint=first.hint) from first
 
     def adopt(self, name: str, path: str | Path) -> DatasetRecord:
-        """Record a file or folder that the node itself wrote; one outside of this run's folder is copied into it.
+        """Record a file or folder that the node itself wrote; one outside of its folder is copied there.
 
         Its extension says how it is read; a file of no known format is read as its path.
 
@@ -94,9 +88,7 @@ class FileStore:
         else:
             if relative in ("", ".") or relative.endswith(MANIFEST_SUFFIX):
                 problem = f"{source!r} is a file of the run itself"
-                raise DatasetError(
-                    dataset=name, problem=problem, hint="write the dataset to a file of its own"
-                )
+                raise DatasetError(dataset=name, problem=problem, hint="write the dataset to a file of its own")
             try:
                 sha256, size = measure(source)
             except OSError as cause:
@@ -107,16 +99,15 @@ class FileStore:
                 ) from cause
             except ValueError as cause:
                 hint = "keep only files and folders in it"
-                raise DatasetError(
-                    dataset=name, problem=f"of the folder {source!r}, {cause}", hint=hint
-                ) from cause
+                raise DatasetError(dataset=name, problem=f"of the folder {source!r}, {cause}", hint=hint) from cause
         return DatasetRecord(name, "pathlib.Path", serializer.name, relative, sha256, size)
 
     def read(self, record: DatasetRecord, as_type: str | None = None) -> object:
         """Return the value of a dataset; its content is checked against its hash while it is read.
 
         Raises:
-            DatasetError: the file is gone, or is no longer what was committed, or this form of it does not exist.
+            DatasetError: the file is gone, or is no longer what was committed, or this form of it does not
+            exist.
         """
         path = f"{self.folder}/{record.path}"
         try:
@@ -179,7 +170,7 @@ class FileStore:
         return self._load(manifest_file_name(node))
 
     def manifests(self) -> dict[str, Manifest]:
-        """Return what is committed in this run, by full name of the node. Files that are not whole do not count."""
+        """Return what is committed in this run, by full name of the node. Damaged manifests do not count."""
         found: dict[str, Manifest] = {}
         with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
@@ -225,9 +216,7 @@ class FileStore:
             raise
         return DatasetRecord(name, type_name, serializer.name, file, sha256, size, facts.rows, facts.columns)
 
-    def _read_file(
-        self, record: DatasetRecord, serializer: Serializer, path: str, as_type: str | None
-    ) -> object:
+    def _read_file(self, record: DatasetRecord, serializer: Serializer, path: str, as_type: str | None) -> object:
         """Read a file that is decoded from the disk; a large one is hashed by a thread meanwhile."""
         from pathlib import Path
 
@@ -272,7 +261,7 @@ class FileStore:
         return WholeFile(path)
 
     def _make_way(self, file: str) -> None:
-        """Remove what an earlier attempt left under this name, after the manifest that speaks of it, if there is one."""
+        """Remove what an earlier attempt left under this name, after the manifest that speaks of it."""
         if not os.path.lexists(f"{self.folder}/{file}"):
             return
         if not file.endswith(MANIFEST_SUFFIX):
@@ -314,9 +303,7 @@ def _guarded(serializer: Serializer, verb: str, call: Callable[[], T]) -> T:
             hint=f"pip install {cause.name}",
         ) from cause
     except OSError as cause:
-        raise UnstorableError(
-            f"cannot {verb} {cause.filename or 'its file'}: {cause.strerror or cause}"
-        ) from cause
+        raise UnstorableError(f"cannot {verb} {cause.filename or 'its file'}: {cause.strerror or cause}") from cause
     except Exception as cause:  # a serializer may raise anything
         raise UnstorableError(
             f"serializer {serializer.name!r} failed to {verb} it: {type(cause).__name__}: {cause}"

@@ -1,7 +1,7 @@
 """Tables as Parquet: pandas and polars DataFrames and Series, and pyarrow Tables.
 
-A reader gets the library that wrote the table, or asks for ``"pandas"``, ``"polars"`` or ``"arrow"`` (or names the type
-it wants). Between libraries a named index becomes a column and an unnamed one is left out.
+A reader gets the library that wrote the table, or asks for ``"pandas"``, ``"polars"`` or ``"arrow"`` (or
+names the type it wants). Between libraries a named index becomes a column and an unnamed one is left out.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class ParquetSerializer(StreamSerializer):
         elif "pyarrow" in libraries:
             table, note = value, {"library": "arrow"}
         else:
-            raise UnstorableError(
-                f"a {type(value).__name__} is no table", hint="return a pandas or polars DataFrame"
-            )
+            raise UnstorableError(f"a {type(value).__name__} is no table", hint="return a pandas or polars DataFrame")
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), NOTE: _to_json(note)})
         from pyarrow import parquet
 
@@ -89,7 +87,7 @@ class ParquetSerializer(StreamSerializer):
 
 
 def note_of(path: Path) -> dict[str, Any]:  # Any: JSON
-    """Return what the writer noted in a Parquet file; for a file of someone else, which library reads it best."""
+    """Return what the writer noted in a Parquet file; for a foreign file, which library reads it best."""
     try:
         from pyarrow import ArrowNotImplementedError, parquet
 
@@ -110,7 +108,8 @@ def _form(note: dict[str, Any], as_type: str | None) -> tuple[str, bool]:  # Any
     """Return the library to read with and whether a Series is wanted.
 
     Raises:
-        UnstorableError: the word is not one of the forms. A qualified type name of something else asks for nothing.
+        UnstorableError: the word is not one of the forms. A qualified type name of something else asks for
+        nothing.
     """
     series = note.get("kind") == "series"
     written = str(note["library"])
@@ -175,7 +174,5 @@ def _pyarrow() -> Any:  # Any: pyarrow has no types
     try:
         import pyarrow
     except ImportError as cause:
-        raise UnstorableError(
-            "tables are stored with pyarrow, which is not installed", hint=_INSTALL
-        ) from cause
+        raise UnstorableError("tables are stored with pyarrow, which is not installed", hint=_INSTALL) from cause
     return pyarrow

@@ -1,39 +1,36 @@
 """A file that is written from front to back, once, and knows its size and SHA-256 at the end.
 
-Stage volumes of Snowflake allow neither append nor seek nor rename, so nothing else is offered. Nothing is flushed to
-the disk either (fsync): a killed process loses nothing by that, and after a power failure the hash tells.
+Stage volumes of Snowflake allow neither append nor seek nor rename, so nothing else is offered. Nothing is
+flushed to the disk either (fsync): a killed process loses nothing by that, and after a power failure the hash
+tells.
 """
 
-# Pathlib costs ten times what os does, and every dataset of every node comes through here.
-# ruff: noqa: PTH
+# os and not pathlib, which costs ten times as much: every dataset of every node comes through here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mlops.datasets.hashes import PIECE, READ, new_sha256
+
 if TYPE_CHECKING:
-    from hashlib import _Hash as Hash
     from queue import Queue
 
 Bytes = bytes | bytearray | memoryview
-
-PIECE = 1 << 20
-"""Bytes that are written and hashed at a time."""
 
 _SMALL = 1 << 16
 _WORTH_A_THREAD = 4 * PIECE
 _IN_FLIGHT = 16
 _CREATE = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 class WholeFile:
     """A file being written. ``size`` and, once it is closed, ``sha256`` describe what went in.
 
-    It has the few methods that writers of formats call on a stream (write, tell, flush, close); seeking is an error.
-    When it grows large, a thread hashes while the writer produces the next piece.
+    It has the few methods that writers of formats call on a stream (write, tell, flush, close); seeking is an
+    error. When it grows large, a thread hashes while the writer produces the next piece.
     """
 
     __slots__ = ("_descriptor", "_hash", "_hasher", "_pending", "closed", "path", "sha256", "size")
@@ -49,7 +46,7 @@ class WholeFile:
         self.sha256 = ""
         self.closed = False
         self._pending = bytearray()
-        self._hash = _sha256()
+        self._hash = new_sha256()
         self._hasher: _Hasher | None = None
         self._descriptor = os.open(path, _CREATE | (os.O_TRUNC if replace else os.O_EXCL), 0o666)
 
@@ -68,9 +65,7 @@ class WholeFile:
             return count
         with memoryview(data).cast("B") as view:
             for start in range(0, count, PIECE):
-                self._emit(
-                    bytes(view[start : start + PIECE])
-                )  # the caller may change its buffer while we hash
+                self._emit(bytes(view[start : start + PIECE]))  # the caller may change its buffer while we hash
         return count
 
     def tell(self) -> int:
@@ -172,7 +167,7 @@ def read_whole(path: str) -> bytes:
     Raises:
         OSError: it is not there, or not readable.
     """
-    descriptor = os.open(path, _READ)
+    descriptor = os.open(path, READ)
     try:
         pieces = []
         while piece := os.read(descriptor, PIECE):
@@ -182,105 +177,7 @@ def read_whole(path: str) -> bytes:
         os.close(descriptor)
 
 
-def pieces_of(path: str) -> Iterator[bytes]:
-    """Yield the content of a file piece by piece."""
-    descriptor = os.open(path, _READ)
-    try:
-        while piece := os.read(descriptor, PIECE):
-            yield piece
-    finally:
-        os.close(descriptor)
-
-
-def sha256_of_bytes(data: bytes) -> str:
-    """Return the SHA-256 of bytes in hand, in hexadecimal digits."""
-    digest = _sha256()
-    digest.update(data)
-    return digest.hexdigest()
-
-
-def sha256_of_file(path: str) -> str:
-    """Return the SHA-256 of a file, read piece by piece."""
-    digest = _sha256()
-    for piece in pieces_of(path):
-        digest.update(piece)
-    return digest.hexdigest()
-
-
-def files_below(folder: str) -> list[str]:
-    """Return the regular files below a folder, relative and with ``/``, sorted.
-
-    Raises:
-        ValueError: something below is no regular file or folder; its message names it.
-    """
-    found: list[str] = []
-    waiting = [""]
-    while waiting:
-        below = waiting.pop()
-        with os.scandir(os.path.join(folder, below)) as entries:
-            for entry in entries:
-                name = below + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(name + "/")
-                elif entry.is_file():
-                    found.append(name)
-                else:
-                    raise ValueError(f"{name!r} is neither a file nor a folder")
-    return sorted(found)
-
-
-def measure(path: str) -> tuple[str, int]:
-    """Return SHA-256 and size of a file; of a folder, the hash of its sorted list as ``sha256sum`` prints it, and the sum.
-
-    Raises:
-        OSError: it is not there, or not readable.
-        ValueError: the folder holds something that is no regular file.
-    """
-    if not os.path.isdir(path):
-        return sha256_of_file(path), os.stat(path).st_size
-    digest, size = _sha256(), 0
-    for name in files_below(path):
-        file = f"{path}/{name}"
-        digest.update(f"{sha256_of_file(file)}  {name}\n".encode("utf-8", "surrogateescape"))
-        size += os.stat(file).st_size
-    return digest.hexdigest(), size
-
-
-@contextmanager
-def measured_meanwhile(path: str) -> Iterator[Callable[[], tuple[str, int]]]:
-    """Hash a file or folder in a thread while the caller reads it; calling the value waits for the answer."""
-    import threading
-
-    answer: list[tuple[str, int] | Exception] = []
-
-    def work() -> None:
-        try:
-            answer.append(measure(path))
-        except (OSError, ValueError) as cause:
-            answer.append(cause)
-
-    thread = threading.Thread(target=work, name="mlops-sha256", daemon=True)
-    thread.start()
-
-    def wait() -> tuple[str, int]:
-        thread.join()
-        if isinstance(answer[0], Exception):
-            raise answer[0]
-        return answer[0]
-
-    try:
-        yield wait
-    finally:
-        thread.join()
-
-
 def _write_all(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):  # a signal or a full pipe cuts a write short
         written += os.write(descriptor, memoryview(data)[written:])
-
-
-def _sha256() -> Hash:
-    from hashlib import sha256  # OpenSSL loads with the first byte that is hashed, not with `mlops --help`
-
-    return sha256()
