@@ -1,5 +1,6 @@
-"""Strict reading of YAML: every value is taken by name and type, what nobody took is refused, and every refusal
-names the field's path, such as `spec.containers[0].resources.limits.memory`.
+"""Strict reading of YAML: every value is taken by name and type, what nobody took is refused.
+
+Every refusal names the field's path, such as `spec.containers[0].resources.limits.memory`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class _Loader(yaml.SafeLoader):
     """Refuses a key that is given twice, where YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        del deep  # always deep: a specification has no recursive anchors
         mapping: dict[Hashable, Any] = {}
         for key_node, value_node in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -152,7 +154,7 @@ def list_of(
 def strings_by_name(value: object, path: str) -> dict[str, str]:
     """Read a map of names to scalars, which become strings as YAML writes them."""
     fields = Fields(value, path)
-    return {name: item for name, item in _scalars(fields)}
+    return dict(_scalars(fields))
 
 
 def _scalars(fields: Fields) -> Iterator[tuple[str, str]]:

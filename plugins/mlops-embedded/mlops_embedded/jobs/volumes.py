@@ -50,8 +50,11 @@ def read_volume(value: Any, path: str) -> Volume:
     if source == "stage" and location is None:
         raise fields.refuse("stageConfig", "is missing: a stage volume needs one")
     for given, name, owner in (
-        (location, "stageConfig", "stage"), (block, "blockConfig", "block"), (uid, "uid", "stage"), (gid, "gid", "stage")
-    ):  # fmt: skip
+        (location, "stageConfig", "stage"),
+        (block, "blockConfig", "block"),
+        (uid, "uid", "stage"),
+        (gid, "gid", "stage"),
+    ):
         if given is not None and source != owner:
             raise fields.refuse(name, f"is for {owner} volumes, not for a {source} volume")
     return Volume(named, source, size, location)

@@ -1,6 +1,8 @@
 """When a root task runs: at a fixed interval, or by a cron expression in a time zone.
 
-Cron follows Debian's cron (cronsim): an hour that daylight saving skips is made up for, one that it repeats counts once.
+Cron follows Debian's cron (cronsim): an hour that daylight saving skips is made up for, one that it repeats
+counts once.
+
 Source: Snowflake documentation, CREATE TASK, "SCHEDULE".
 """
 
@@ -16,7 +18,8 @@ from cronsim import CronSim, CronSimError
 from mlops_embedded.errors import invalid_value
 
 MIN_INTERVAL, MAX_INTERVAL = timedelta(seconds=10), timedelta(days=8)
-_UNITS = {"HOUR": 3600, "H": 3600, "MINUTE": 60, "M": 60, "SECOND": 1, "S": 1}
+_UNITS = {"H": 3600, "HOUR": 3600, "HOURS": 3600, "": 60, "M": 60, "MINUTE": 60, "MINUTES": 60}
+_UNITS |= {"S": 1, "SECOND": 1, "SECONDS": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class Cron:
         return f"USING CRON {self.expression} {self.zone}"
 
     def next_after(self, moment: datetime, anchor: datetime) -> datetime:
-        """Return the first match after `moment`; where the count starts (`anchor`) does not matter to cron."""
+        """Return the first match after `moment`; cron does not count from an `anchor`."""
+        del anchor
         return next(CronSim(self.expression, moment.astimezone(ZoneInfo(self.zone)))).astimezone(timezone.utc)
 
 
@@ -79,9 +83,8 @@ def parse_schedule(text: str) -> Schedule:
             raise invalid_value(f"the schedule {text!r} must be USING CRON, five fields and a time zone")
         return Cron(" ".join(words[2:7]), words[7])
     match = re.fullmatch(r"(\d+)\s*([A-Z]*)", text.strip().upper())
-    unit = match[2].removesuffix("S") or ("S" if match[2] else "M") if match else ""
-    if match is None or unit not in _UNITS:
+    if match is None or match[2] not in _UNITS:
         raise invalid_value(
             f"the schedule {text!r} must be '<number> HOURS|MINUTES|SECONDS' or 'USING CRON ...'"
         )
-    return Interval(timedelta(seconds=int(match[1]) * _UNITS[unit]))
+    return Interval(timedelta(seconds=int(match[1]) * _UNITS[match[2]]))

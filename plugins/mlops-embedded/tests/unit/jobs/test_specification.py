@@ -96,7 +96,10 @@ def _with(change: str, *keys: str | int) -> str:
             ("spec", "containers", 0, "resources", "limits", "cpu"), "100m",
             "spec.containers[0].resources.requests.cpu", "more than its limit",
         ),
-        (("spec", "containers", 0, "mountSessionToken"), "false", "spec.containers[0].sessionTokenConfig", "needs"),
+        (
+            ("spec", "containers", 0, "mountSessionToken"), "false",
+            "spec.containers[0].sessionTokenConfig", "needs",
+        ),
         (
             ("spec", "containers", 0, "sessionTokenConfig", "permission"), "'0666'",
             "spec.containers[0].sessionTokenConfig.permission", "0644",
@@ -108,7 +111,7 @@ def _with(change: str, *keys: str | int) -> str:
         (("spec", "volumes", 0, "source"), "memory", "spec.volumes[0].size", "is missing"),
         (("spec", "volumes", 0, "size"), "1Gi", "spec.volumes[0].size", "is not for a stage volume"),
         (("spec", "endpoints", 0, "portRange"), "1-2", "spec.endpoints[0]", "either port or portRange"),
-        (("spec", "endpoints", 1, "name"), "api", "spec.endpoints[1].name", "is the name of spec.endpoints[0] too"),
+        (("spec", "endpoints", 1, "name"), "api", "spec.endpoints[1].name", "name of spec.endpoints[0] too"),
         (("spec", "logExporters", "eventTableConfig", "logLevel"), "DEBUG",
          "spec.logExporters.eventTableConfig.logLevel", "INFO, ERROR, NONE"),
         (("spec", "containers"), "[]", "spec.containers", "at least one"),

@@ -1,0 +1,22 @@
+"""Task graphs for the tests of this folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops_embedded.catalog import ObjectName
+from mlops_embedded.tasks.definition import Task, TaskSettings
+
+
+def task(name: str, *after: str, started: bool = True, owner: str = "R", **settings: Any) -> Task:
+    return Task(
+        ObjectName("D", "S", name),
+        TaskSettings("SELECT 1", predecessors=after, **settings),
+        owner,
+        id=f"id of {name}",
+        started=started,
+    )
+
+
+def schema(*tasks: Task) -> dict[str, Task]:
+    return {t.name.name: t for t in tasks}
