@@ -20,11 +20,16 @@ STATEMENT_MODULES = (
     "mlops_embedded.sql.file_formats",
     "mlops_embedded.sql.staged_queries",
     "mlops_embedded.sql.copy",
+    "mlops_embedded.sql.user_functions",
+    "mlops_embedded.sql.procedures",
+    "mlops_embedded.sql.information_schema",
     "mlops_embedded.sql.show",
     "mlops_embedded.sql.warehouses",
     "mlops_embedded.ml.tags",
     "mlops_embedded.ml.entity_detail",
     "mlops_embedded.ml.asof",
+    "mlops_embedded.ml.dynamic_tables",
+    "mlops_embedded.ml.online_feature_tables",
 )
 """Modules whose import registers statements and functions."""
 

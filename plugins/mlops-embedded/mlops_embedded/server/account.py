@@ -20,6 +20,7 @@ from mlops_embedded.sql.engine import Engine
 from mlops_embedded.sql.results import Result
 from mlops_embedded.sql.session import Principal, Session
 from mlops_embedded.state import StateFolder
+from mlops_embedded.workers import Workers
 
 ROLES = ("ACCOUNTADMIN", "SECURITYADMIN", "USERADMIN", "SYSADMIN", "PUBLIC")
 DATABASE, WAREHOUSE = "EMBEDDED", "COMPUTE_WH"
@@ -35,6 +36,7 @@ class Account:
         self.engine = Engine(state.data, readable=state.files)
         self.credentials = Credentials(state.credential())
         self.calls = CallLog()
+        self.workers = Workers(state.log)
         self.port = 0
         """The port the server listens on; 0 until it does."""
         self._sessions: dict[str, Session] = {}
@@ -56,6 +58,7 @@ class Account:
         for session in list(self._sessions.values()):
             session.close()
         self._sessions.clear()
+        self.workers.close()
         self.engine.close()
         self.catalog.close()
 

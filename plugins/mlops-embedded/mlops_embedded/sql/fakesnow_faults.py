@@ -15,6 +15,28 @@ if TYPE_CHECKING:
 
 def before_transforms(session: Session, expression: Expr) -> Expr:
     """Return the parsed Snowflake statement in a form that fakesnow's transforms take."""
+    for each in list(expression.find_all(exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8)):
+        _sequence(each)
+    return expression.transform(_binary, copy=False)
+
+
+def _sequence(call: Expr) -> None:
+    """SEQ8() over TABLE(GENERATOR(...)) is DuckDB's range; sqlglot's window function cannot stand in a window."""
+    select = call.find_ancestor(exp.Select)
+    if select is not None and select.find(exp.Generator) is not None:
+        call.replace(exp.column(exp.to_identifier("range", quoted=True)))
+
+
+def _binary(expression: Expr) -> Expr:
+    """A text becomes BINARY by its hexadecimal digits; the transforms leave DuckDB to take the characters' bytes."""
+    if isinstance(expression, exp.Cast) and expression.to.this in {exp.DType.BINARY, exp.DType.VARBINARY}:
+        inner = expression.this
+        if isinstance(inner, exp.Literal) and inner.is_string:
+            return exp.func("UNHEX", inner.copy())
+    if isinstance(expression, exp.ToBinary):
+        how = expression.args.get("format")
+        if how is None or how.name.upper() == "HEX":
+            return exp.func("UNHEX", expression.this.copy())
     return expression
 
 

@@ -13,7 +13,7 @@ from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
 from sqlglot import Expr, exp
 
 from mlops_embedded.errors import SnowflakeError, unknown_here
-from mlops_embedded.sql import fakesnow_faults, rewrites
+from mlops_embedded.sql import fakesnow_faults, merge, rewrites
 from mlops_embedded.sql.results import Column, Data, Result, Rowset, Status
 from mlops_embedded.sql.wire import as_rowset, column
 
@@ -25,7 +25,6 @@ _COUNTS = {
     exp.Insert: ("number of rows inserted",),
     exp.Update: ("number of rows updated", "number of multi-joined rows updated"),
     exp.Delete: ("number of rows deleted",),
-    exp.Merge: ("number of rows inserted", "number of rows updated"),
 }
 _KNOWN = (exp.Query, exp.DML, exp.Describe, exp.Copy, exp.Merge, *_DDL)
 _CONFLICT_RETRIES = 6
@@ -90,6 +89,8 @@ def _run(session: Session, expression: Expr, describe_only: bool, temporary: boo
         session.commit()  # DDL ends a transaction in Snowflake
     for attempt in range(_CONFLICT_RETRIES + 1):
         try:
+            if isinstance(expression, exp.Merge):
+                return merge.run(session, cursor, expression.copy())
             for part in fakesnow_faults.split(expression) or cursor._transform_explode(expression.copy()):
                 transformed = fakesnow_faults.after_transforms(cursor._transform(part, None))
                 if temporary:
@@ -115,6 +116,8 @@ def _columns(session: Session) -> tuple[Column, ...]:
 
 
 def _describe(session: Session, cursor: FakeSnowflakeCursor, expression: Any, type_id: int) -> Result:
+    if isinstance(expression, exp.Merge):
+        return Rowset(merge.columns(expression))
     if type_id != SELECT:
         counts = next((names for kind, names in _COUNTS.items() if isinstance(expression, kind)), None)
         return Rowset(tuple(Column(name, "fixed") for name in counts) if counts else (Column("status"),))
@@ -125,7 +128,10 @@ def _describe(session: Session, cursor: FakeSnowflakeCursor, expression: Any, ty
 
 
 def _as_snowflake(error: duckdb.Error) -> SnowflakeError:
-    message = str(error).split("\n")[0]
+    text = str(error)
+    if "executing the UDF" in text:
+        return SnowflakeError(f"Python Interpreter Error:\n{text}", code="100357", sqlstate="P0000")
+    message = text.split("\n")[0]
     for kind, code, sqlstate in (
         (duckdb.BinderException, "000904", "42000"),
         (duckdb.CatalogException, "002003", "42S02"),

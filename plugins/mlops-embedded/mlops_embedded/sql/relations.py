@@ -56,12 +56,14 @@ def relations(session: Session, database: str | None = None, schema: str | None 
         body = document.body if document else {"owner": "ACCOUNTADMIN", "comment": ""}
         created = document.created_on if document else datetime.fromtimestamp(0, timezone.utc)
         yield Relation(name, "VIEW" if view else body.get("kind", "TABLE"), size, created, body)
-    for name in session.temporary_tables:
+    for name, kind in session.temporary_tables.items():
         if database in {None, name.database} and schema in {None, name.schema}:
-            [(count,)] = session.duckdb.execute(
+            counted = session.duckdb.execute(
                 "SELECT estimated_size FROM duckdb_tables() WHERE temporary AND table_name = ?", [temporary_name(name)]
             ).fetchall()
-            yield Relation(name, "TEMPORARY", count, datetime.now(timezone.utc), {"owner": session.role, "comment": ""})
+            body = {"owner": session.role, "comment": ""}
+            shown = "TEMPORARY" if kind == "TABLE" else "VIEW"
+            yield Relation(name, shown, counted[0][0] if counted else 0, datetime.now(timezone.utc), body)
 
 
 def find_relation(session: Session, name: ObjectName) -> Relation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sqlglot import Expr, exp
@@ -13,8 +14,20 @@ if TYPE_CHECKING:
     from mlops_embedded.sql.session import Session
 
 
+Placement = Callable[["Session", Expr], None]
+_PLACEMENTS: list[Placement] = []
+
+
+def placement(place: Placement) -> Placement:
+    """Register a function that points references to something of its own at DuckDB's tables, in place."""
+    _PLACEMENTS.append(place)
+    return place
+
+
 def apply(session: Session, expression: Expr) -> Expr:
     """Return the statement with everything below done to it."""
+    for place in _PLACEMENTS:
+        place(session, expression)
     if session.temporary_tables:
         place_temporary_tables(session, expression)
     name_select_items(expression)

@@ -19,6 +19,7 @@ from mlops_embedded.sql.dispatch import lookup
 from mlops_embedded.sql.relations import get_relation
 from mlops_embedded.sql.results import Column, Data, Result, Rewrite, Rowset, Status, Transfer
 from mlops_embedded.sql.statement import Statement
+from mlops_embedded.sql.tokens import Kind, string_value
 from mlops_embedded.sql.wire import as_table
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class Session:
     """Set while a cancel is asked for: a handler that waits looks here."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _at_close: list[Callable[[], None]] = field(default_factory=list, repr=False)
-    temporary_tables: set[ObjectName] = field(default_factory=set)
+    temporary_tables: dict[ObjectName, str] = field(default_factory=dict)
+    """Temporary tables and views of this session, and which of TABLE and VIEW each is."""
+    registered_functions: set[str] = field(default_factory=set)
+    """Functions that the session's DuckDB connection knows."""
     in_transaction: bool = False
     remembered: str = field(default="", repr=False)
     """What the account last wrote down about this session."""
@@ -124,7 +128,7 @@ class Session:
         with self.lock:
             self._depth += 1
             try:
-                return self._execute(self._with_variables(Statement.of(sql)), describe_only)
+                return self._execute(self._with_names(Statement.of(sql)), describe_only)
             finally:
                 self._depth -= 1
                 if self._depth == 0:
@@ -187,16 +191,33 @@ class Session:
         while self._scratch:
             self.duckdb.execute(f'DROP TABLE IF EXISTS temp.main."{self._scratch.pop()}"')
 
-    def _with_variables(self, found: Statement) -> Statement:
-        """Put the values of session variables ($NAME) in their places."""
+    def _with_names(self, found: Statement) -> Statement:
+        """Put session variables ($NAME) and IDENTIFIER('...') in their places, and drop the word SCOPED."""
         pieces, position = [], 0
-        for token, word in zip(found.tokens, found.tokens[1:], strict=False):
-            if token.is_symbol("$") and word.start == token.end:
-                name = word.text.upper()
+        tokens = found.tokens
+        for index, token in enumerate(tokens[:-1]):
+            following = tokens[index + 1]
+            if token.start < position:
+                continue
+            if index < 4 and token.is_word("SCOPED") and tokens[0].is_word("CREATE"):
+                pieces.append(found.text[position : token.start])
+                position = token.end
+            elif token.is_symbol("$") and following.start == token.end:
+                name = following.text.upper()
                 if name not in self.variables:
-                    raise syntax_error(f"error line 1 at position {token.start}\nSession variable '${name}' does not exist")
+                    where = f"error line 1 at position {token.start}"
+                    raise syntax_error(f"{where}\nSession variable '${name}' does not exist")
                 pieces += [found.text[position : token.start], self.variables[name]]
-                position = word.end
+                position = following.end
+            elif (
+                token.is_word("IDENTIFIER")
+                and following.is_symbol("(")
+                and index + 3 < len(tokens)
+                and tokens[index + 2].kind is Kind.STRING
+                and tokens[index + 3].is_symbol(")")
+            ):
+                pieces += [found.text[position : token.start], string_value(tokens[index + 2].text)]
+                position = tokens[index + 3].end
         return Statement.of("".join([*pieces, found.text[position:]])) if pieces else found
 
     @contextmanager

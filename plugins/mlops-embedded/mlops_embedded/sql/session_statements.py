@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from mlops_embedded.catalog import ObjectName
-from mlops_embedded.errors import does_not_exist, syntax_error, unknown_here
+from mlops_embedded.errors import syntax_error, unknown_here
 from mlops_embedded.sql.dispatch import statement
-from mlops_embedded.sql.functions import (
-    Arguments,
-    evaluate,
-    is_scalar,
-    literal,
-    scalar_call,
-    scalar_function,
-    table_function,
-)
+from mlops_embedded.sql.functions import Arguments, literal, scalar_function, table_function
 from mlops_embedded.sql.results import Column, Data, Rowset, Status
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Reader, Statement
@@ -258,17 +250,3 @@ def result_scan(session: Session, arguments: Arguments) -> Rowset | Data:
             return Rowset((Column("status"),), ((message,),))
         case _:
             raise unknown_here("RESULT_SCAN of a file transfer")
-
-
-@statement("CALL")
-def call(session: Session, found: Statement) -> Rowset:
-    """CALL of one of our own functions; stored procedures of users are looked up first by their module."""
-    reader = found.after("CALL")
-    name = ".".join(reader.name())
-    if not is_scalar(name):
-        raise does_not_exist("procedure", name)
-    arguments = evaluate(session, name, reader.parenthesised(), found.text)
-    reader.finish()
-    value = scalar_call(session, name, arguments)
-    kind = "boolean" if isinstance(value, bool) else "fixed" if isinstance(value, int) else "text"
-    return Rowset((Column(name.rpartition(".")[2], kind),), ((value,),))

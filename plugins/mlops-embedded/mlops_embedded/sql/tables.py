@@ -84,7 +84,7 @@ def _create_temporary(session: Session, expression: exp.Create, table: exp.Table
     table.set("catalog", None)
     table.set("this", exp.to_identifier(place, quoted=True))
     query.run_parsed(session, expression, temporary=True)
-    session.temporary_tables.add(name)
+    session.temporary_tables[name] = "TABLE"
 
 
 def _drop_other_kind(session: Session, name: ObjectName) -> None:
@@ -115,9 +115,9 @@ def _drop(session: Session, found: Statement, kind: str) -> Status:
     name = session.resolve(reader.name(), f"DROP {kind}")
     reader.accept_any(("CASCADE", "RESTRICT"))
     reader.finish()
-    if name in session.temporary_tables and kind == "TABLE":
-        session.duckdb.execute(f'DROP TABLE temp.main."{relations.temporary_name(name)}"')
-        session.temporary_tables.discard(name)
+    if session.temporary_tables.get(name) == kind:
+        session.duckdb.execute(f'DROP {kind} temp.main."{relations.temporary_name(name)}"')
+        del session.temporary_tables[name]
         return Status(f"{name.name} successfully dropped.")
     there = relations.find_relation(session, name)
     if there is None:
@@ -188,9 +188,8 @@ def _rename(session: Session, kind: str, name: ObjectName, new: ObjectName) -> S
         raise already_exists(kind, new)
     if name in session.temporary_tables:
         place, target = relations.temporary_name(name), relations.temporary_name(new)
-        session.duckdb.execute(f'ALTER TABLE temp.main."{place}" RENAME TO "{target}"')
-        session.temporary_tables.discard(name)
-        session.temporary_tables.add(new)
+        session.duckdb.execute(f'ALTER {kind} temp.main."{place}" RENAME TO "{target}"')
+        session.temporary_tables[new] = session.temporary_tables.pop(name)
         return Status()
     session.commit()
     if (name.database, name.schema) == (new.database, new.schema):

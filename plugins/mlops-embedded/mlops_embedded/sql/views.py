@@ -28,6 +28,8 @@ def create_view(session: Session, found: Statement) -> Status:
     session.catalog.get("schema", ObjectName(name.database, None, name.schema or ""))
     columns, comments = read_view_columns(reader)
     clauses = read_view_clauses(session, reader)
+    if found.temporary:
+        return _create_temporary(session, found, name, columns, reader.rest())
     there = relations.find_relation(session, name)
     if there is not None and not found.or_replace:
         if if_not_exists:
@@ -46,6 +48,21 @@ def create_view(session: Session, found: Statement) -> Status:
         comment=clauses["comment"], text=found.text, column_comments=comments, secure="SECURE" in found.modifiers,
     )  # fmt: skip
     set_tags(session, Tagged("TABLE", name), clauses["tags"])
+    return Status(f"View {name.name} successfully created.")
+
+
+def _create_temporary(
+    session: Session, found: Statement, name: ObjectName, columns: list[str], selected: str
+) -> Status:
+    if name in session.temporary_tables and not found.or_replace:
+        raise already_exists("view", name)
+    expression = query.parse(functions.expand(session, Statement.of(selected)).text)
+    qualify(session, expression)
+    listed = f" ({', '.join(columns)})" if columns else ""
+    place = relations.temporary_name(name).replace('"', '""')
+    prefix = f'CREATE OR REPLACE TEMPORARY VIEW "{place}"{listed} AS '
+    query.run_parsed(session, query.parse(prefix + expression.sql(dialect="snowflake")), temporary=True)
+    session.temporary_tables[name] = "VIEW"
     return Status(f"View {name.name} successfully created.")
 
 

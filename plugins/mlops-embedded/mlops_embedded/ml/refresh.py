@@ -1,0 +1,260 @@
+"""Dynamic tables as they are kept and refreshed: a table whose rows are those of its query at one moment.
+
+There is no scheduler: a table is refreshed on demand, and before it is read when its rows are older than its lag, so
+that a reader sees what Snowflake's scheduler would have made, and a test sees the same every time. A refresh replaces
+all rows in one transaction of a connection of its own: readers see the rows before it or after it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from mlops_embedded.catalog import Catalog, Document, ObjectName
+from mlops_embedded.catalog.identifiers import normalize
+from mlops_embedded.errors import SnowflakeError, invalid_value, unknown_here
+from mlops_embedded.sql.functions import query_rewrite
+from mlops_embedded.sql.relations import columns
+from mlops_embedded.sql.session import Session
+from mlops_embedded.sql.statement import Statement
+from mlops_embedded.sql.tokens import Kind
+
+HISTORY = "dynamic_table_refresh"
+DOWNSTREAM = "DOWNSTREAM"
+_HISTORY_KEPT = timedelta(days=7)
+_FAILURES_ALLOWED = 5
+_CHAIN = "dynamic_tables_refreshing"
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_locks: dict[ObjectName, threading.Lock] = {}
+_locks_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicTable:
+    """What the catalog keeps of a dynamic table beside what it keeps of every table. Times are seconds since 1970."""
+
+    query: str
+    namespace: tuple[str | None, str | None]
+    """The database and schema that were current when it was created: the query's unqualified names are there."""
+    target_lag: str
+    refresh_mode: str
+    refresh_mode_reason: str
+    initialize: str
+    warehouse: str
+    initialization_warehouse: str | None = None
+    cluster_by: str = ""
+    state: str = "ACTIVE"
+    data_timestamp: float | None = None
+    """As of when the rows are; None before the first refresh."""
+    attempted_at: float | None = None
+    failures: int = 0
+    """Refreshes that failed since the last one that did not."""
+
+    @classmethod
+    def of(cls, document: Document) -> DynamicTable:
+        facts = document.body["dynamic"]
+        return cls(**{**facts, "namespace": tuple(facts["namespace"])})
+
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def is_due(self, now: float) -> bool:
+        """Whether a reader at this moment would find rows older than the lag."""
+        if self.state != "ACTIVE" or self.target_lag == DOWNSTREAM:
+            return False
+        return self.attempted_at is None or now - self.attempted_at >= lag_seconds(self.target_lag)
+
+
+def lag_seconds(text: str) -> int:
+    """Return the seconds of a TARGET_LAG such as '5 minutes'.
+
+    Raises:
+        SnowflakeError 001008: it is no duration, or shorter than a minute.
+    """
+    match = re.fullmatch(r"\s*(\d+)\s+(second|minute|hour|day)s?\s*", text, re.IGNORECASE)
+    if match is None:
+        raise invalid_value(
+            f"invalid TARGET_LAG {text!r}: say '<number> seconds | minutes | hours | days', or DOWNSTREAM"
+        )
+    seconds = int(match[1]) * _SECONDS[match[2].lower()]
+    if seconds < 60:
+        raise invalid_value(f"invalid TARGET_LAG {text!r}: the lag is at least 60 seconds")
+    return seconds
+
+
+def dynamic_tables(catalog: Catalog) -> dict[ObjectName, Document]:
+    """Return every dynamic table of the account."""
+    rows = catalog.rows(
+        "SELECT database, schema, name FROM documents WHERE kind = 'table' AND json_extract(body, '$.dynamic') IS NOT NULL"
+    )
+    return {name: catalog.get("table", name) for row in rows for name in [ObjectName(*row)]}
+
+
+def refresh(session: Session, name: ObjectName, trigger: str) -> None:
+    """Refresh a dynamic table, and before it those that it reads; SnowflakeError if its query fails.
+
+    `trigger` is what the history says: MANUAL, SCHEDULED or CREATION.
+    """
+    with _one_at_a_time(name):
+        document = session.catalog.get("table", name)
+        _refresh(session, document, DynamicTable.of(document), trigger)
+
+
+def _refresh(session: Session, document: Document, table: DynamicTable, trigger: str) -> None:
+    name, started = document.name, datetime.now(timezone.utc)
+    error: SnowflakeError | None = None
+    statistics: dict[str, int] = {}
+    with own_session(session, name, table, owner=document.body["owner"]) as own:
+        try:
+            _refresh_what_is_read(own, Statement.of(table.query))
+            statistics = _replace_rows(own, name, table)
+        except SnowflakeError as failure:
+            own.rollback()
+            error = failure
+    moment = started.timestamp()
+    if error is None:
+        table = replace(table, data_timestamp=moment, attempted_at=moment, failures=0)
+    elif trigger == "SCHEDULED" and table.failures + 1 >= _FAILURES_ALLOWED:
+        table = replace(table, attempted_at=moment, failures=0, state="SUSPENDED")
+    else:
+        table = replace(table, attempted_at=moment, failures=table.failures + 1)
+    with session.catalog.transaction():
+        session.catalog.update("table", name, dynamic=table.facts())
+        _record(session, name, table, trigger, started, statistics, error)
+    if error is not None:
+        raise error
+
+
+def _replace_rows(own: Session, name: ObjectName, table: DynamicTable) -> dict[str, int]:
+    names = ", ".join('"' + c.name.replace('"', '""') + '"' for c in columns(own, name))
+    deleted = own.scalar(f"SELECT COUNT(*) FROM {name}")
+    own.begin()
+    own.execute(f"DELETE FROM {name}")
+    own.execute(f"INSERT INTO {name} ({names}) {table.query}")
+    own.commit()
+    inserted = own.scalar(f"SELECT COUNT(*) FROM {name}")
+    return {"numInsertedRows": inserted, "numDeletedRows": deleted, "numCopiedRows": 0}
+
+
+@contextmanager
+def own_session(session: Session, name: ObjectName, table: DynamicTable, *, owner: str) -> Iterator[Session]:
+    """A session of the owner's in the table's namespace: the reader's transaction and temporary tables stay out."""
+    database, schema = table.namespace
+    own = session.account.open_session(
+        session.principal,
+        role=owner,
+        warehouse=table.warehouse,
+        database=database,
+        schema=schema,
+        context={_CHAIN: [*session.context.get(_CHAIN, []), str(name)]},
+    )
+    try:
+        yield own
+    finally:
+        own.close()
+
+
+def _one_at_a_time(name: ObjectName) -> threading.Lock:
+    """The lock that two refreshes of a table wait at."""
+    with _locks_lock:
+        return _locks.setdefault(name, threading.Lock())
+
+
+def _record(
+    session: Session,
+    name: ObjectName,
+    table: DynamicTable,
+    trigger: str,
+    started: datetime,
+    statistics: dict[str, int],
+    error: SnowflakeError | None,
+) -> None:
+    ended = datetime.now(timezone.utc)
+    body = {
+        "name": name.name, "state": "FAILED" if error else "SUCCEEDED", "code": error.code if error else "SUCCESS",
+        "message": error.message if error else None, "started": started.timestamp(), "ended": ended.timestamp(),
+        "query_id": session.query_id, "statistics": statistics, "trigger": trigger, "target_lag": table.target_lag,
+        "action": "REINITIALIZE" if trigger == "CREATION" else "FULL", "warehouse": table.warehouse,
+    }  # fmt: skip
+    number = session.catalog.next_number(HISTORY)
+    session.catalog.put(Document(HISTORY, ObjectName(name.database, name.schema, f"{number:012d}"), body))
+    session.catalog.execute(
+        "DELETE FROM documents WHERE kind = ? AND created_on < ?", (HISTORY, (ended - _HISTORY_KEPT).timestamp())
+    )
+
+
+@query_rewrite
+def refresh_before_reading(session: Session, found: Statement) -> Statement:
+    """Refresh the dynamic tables that a query reads and that are due, and refuse to write to one."""
+    if _CHAIN not in session.context:
+        _refuse_dml(session, found)
+        _refresh_what_is_read(session, found)
+    return found
+
+
+def _refresh_what_is_read(session: Session, found: Statement) -> None:
+    if tables := dynamic_tables(session.catalog):
+        for name in _named(session, found, tables):
+            _bring_up_to_date(session, name)
+
+
+def _refuse_dml(session: Session, found: Statement) -> None:
+    if not found.words or found.words[0] not in {"INSERT", "DELETE", "UPDATE", "MERGE"}:
+        return
+    reader = found.after(found.words[0])
+    while reader.accept_any(("INTO", "OVERWRITE", "FROM")):
+        pass
+    name = session.resolve(reader.name(), found.words[0])
+    table = session.catalog.find("table", name)
+    if table is not None and "dynamic" in table.body:
+        raise unknown_here(f"{found.words[0]} on the dynamic table '{name}': its query alone changes its rows")
+
+
+def _named(session: Session, found: Statement, tables: dict[ObjectName, Document]) -> list[ObjectName]:
+    """Return the tables whose name is somewhere in the text, or in the text of a view that is: one too many is no harm."""
+    views = {document.name: document for document in session.catalog.list("view")}
+    texts, seen, named = [found], set(), set()
+    while texts:
+        words = {normalize(t.text) for t in texts.pop().tokens if t.kind in {Kind.WORD, Kind.QUOTED} and t.text != '""'}
+        named |= {name for name in tables if name.name in words}
+        for name, view in views.items():
+            if name.name in words and name not in seen and view.body.get("text"):
+                seen.add(name)
+                texts.append(Statement.of(view.body["text"]))
+    return sorted(named)
+
+
+def _bring_up_to_date(session: Session, name: ObjectName) -> None:
+    chain = session.context.get(_CHAIN, [])
+    if str(name) in chain:
+        raise invalid_value(f"dynamic tables read each other in a circle: {' -> '.join([*chain, str(name)])}")
+    with _one_at_a_time(name):
+        document = session.catalog.find("table", name)
+        if document is None or "dynamic" not in document.body:
+            return
+        table = DynamicTable.of(document)
+        # a table that is refreshed wants rows as new as its own of those it reads
+        for_downstream = bool(chain) and table.state == "ACTIVE"
+        if for_downstream or table.is_due(datetime.now(timezone.utc).timestamp()):
+            try:
+                _refresh(session, document, table, "SCHEDULED")
+            except SnowflakeError:
+                if for_downstream or table.data_timestamp is None:
+                    raise
+        elif table.data_timestamp is None:
+            raise SnowflakeError(
+                f"SQL compilation error:\nDynamic Table '{name}' is not initialized. Please run a manual refresh or "
+                "wait for a scheduled refresh before querying.",
+                code="002003",
+                sqlstate="02000",
+            )
+
+
+def history(catalog: Catalog, database: str) -> list[Document]:
+    """Return the refreshes in a database, the newest first."""
+    return sorted(catalog.list(HISTORY, database=database), key=lambda document: document.name.name, reverse=True)

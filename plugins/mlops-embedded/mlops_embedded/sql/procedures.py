@@ -1,0 +1,90 @@
+"""CALL: stored procedures run in a worker process with a Snowpark session of their own; SYSTEM$ functions here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from mlops_embedded.catalog import Document
+from mlops_embedded.errors import does_not_exist
+from mlops_embedded.sql.dispatch import statement
+from mlops_embedded.sql.functions import Arguments, evaluate, is_scalar, scalar_call, split_arguments
+from mlops_embedded.sql.python_types import signature_type
+from mlops_embedded.sql.results import Column, Data, Rowset
+from mlops_embedded.sql.session import Session
+from mlops_embedded.sql.signatures import find, import_paths
+from mlops_embedded.sql.statement import Statement
+from mlops_embedded.sql.user_functions import python_error
+from mlops_embedded.sql.wire import column
+from mlops_embedded.workers import WorkerError
+
+_KINDS = {"FIXED": "fixed", "REAL": "real", "BOOLEAN": "boolean", "DECIMAL": "real"}
+
+
+@statement("CALL")
+def call(session: Session, found: Statement) -> Rowset | Data:
+    """Run a stored procedure, or one of the functions of this package (CALL SYSTEM$...)."""
+    reader = found.after("CALL")
+    parts = reader.name()
+    tokens = reader.parenthesised()
+    reader.finish()
+    document = find(session, "procedure", parts, len(split_arguments(tokens)))
+    name = ".".join(parts)
+    arguments = evaluate(session, name, tokens, found.text)
+    if document is not None:
+        return _run(session, document, arguments)
+    if not is_scalar(name):
+        raise does_not_exist("procedure", name)
+    value = scalar_call(session, name, arguments)
+    kind = "boolean" if isinstance(value, bool) else "fixed" if isinstance(value, int) else "text"
+    return Rowset((Column(parts[-1], kind),), ((value,),))
+
+
+def _run(session: Session, document: Document, arguments: Arguments) -> Rowset | Data:
+    body = document.body
+    values = list(arguments.positional)
+    for _, _, default in body["arguments"][len(values) :]:
+        values.append(session.scalar(f"SELECT {default}"))
+    worker = session.account.workers.new()
+    try:
+        with session.waiting():
+            worker.load(
+                "procedure",
+                "mlops_embedded.workers.python_functions:procedure",
+                {
+                    "code": body["body"],
+                    "handler": body["properties"]["handler"],
+                    "imports": import_paths(session, document),
+                    "types": [signature_type(t).kind for _, t, _ in body["arguments"]],
+                },
+            )
+            given = {"values": [_plain(v) for v in values], "connection": _connection(session)}
+            answer, table = worker.call("procedure", None, given)
+    except WorkerError as error:
+        raise python_error(error, document) from error
+    finally:
+        worker.kill()
+    if table is not None:
+        session.duckdb.register("_procedure_rows", table)
+        described = session.duckdb.execute("DESCRIBE SELECT * FROM _procedure_rows").fetchall()
+        session.duckdb.unregister("_procedure_rows")
+        return Data(table, tuple(column(row[0], row[1]) for row in described))
+    kind = "text" if body["returns"] == "TABLE" else _KINDS.get(signature_type(body["returns"]).kind, "text")
+    return Rowset((Column(body["function"], kind),), ((answer["value"],),))
+
+
+def _connection(session: Session) -> dict[str, Any]:
+    """How the procedure reaches this server: as the caller, where the caller stands, for as long as it may run."""
+    token = session.account.credentials.mint(
+        session.principal.user, lifetime=timedelta(hours=24), context=session.context
+    )
+    given = {
+        "account": "embedded", "user": session.principal.user, "authenticator": "oauth", "token": token,
+        "host": "127.0.0.1", "port": session.account.port, "protocol": "http", "role": session.role,
+        "warehouse": session.warehouse, "database": session.database, "schema": session.schema,
+    }  # fmt: skip
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, (str, int, float, bool, list, dict)) else str(value)

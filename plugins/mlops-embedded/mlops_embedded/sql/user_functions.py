@@ -1,0 +1,286 @@
+"""User-defined functions: Python ones run in a worker process, SQL ones are written into the query."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from typing import Any
+
+import pyarrow as pa
+
+from mlops_embedded.catalog import Document
+from mlops_embedded.errors import SnowflakeError, unknown_here
+from mlops_embedded.sql.dispatch import statement
+from mlops_embedded.sql.functions import evaluate, query_rewrite, split_arguments
+from mlops_embedded.sql.python_types import signature_type
+from mlops_embedded.sql.results import Column, Data, Rowset, Status
+from mlops_embedded.sql.session import Session
+from mlops_embedded.sql.show_options import read_show_options
+from mlops_embedded.sql.signatures import find, import_paths, read_dropped, read_signature, stored
+from mlops_embedded.sql.statement import Statement
+from mlops_embedded.sql.tokens import Kind, Token, tokenize
+from mlops_embedded.workers import Worker, WorkerError
+
+_FACTORIES = "mlops_embedded.workers.python_functions"
+_SHOWN = {
+    "created_on": "timestamp_ltz", "name": "text", "schema_name": "text", "is_builtin": "text", "is_aggregate": "text",
+    "is_ansi": "text", "min_num_arguments": "fixed", "max_num_arguments": "fixed", "arguments": "text",
+    "description": "text", "catalog_name": "text", "is_table_function": "text", "valid_for_clustering": "text",
+    "is_secure": "text", "is_external_function": "text", "language": "text", "is_memoizable": "text",
+}  # fmt: skip
+
+
+@statement("CREATE", "FUNCTION")
+def create_function(session: Session, found: Statement) -> Status:
+    return _create(session, found, "FUNCTION")
+
+
+@statement("CREATE", "PROCEDURE")
+def create_procedure(session: Session, found: Statement) -> Status:
+    return _create(session, found, "PROCEDURE")
+
+
+def _create(session: Session, found: Statement, kind: str) -> Status:
+    signature = read_signature(session, found, kind)
+    if kind == "PROCEDURE" and signature.properties["language"] != "PYTHON":
+        raise unknown_here("stored procedures that are not in PYTHON")
+    document = stored(session, kind.lower(), signature, temporary=found.temporary)
+    created = session.catalog.create(document, or_replace=found.or_replace, if_not_exists=signature.if_not_exists)
+    if not created:
+        return Status(f"{signature.name.name} already exists, statement succeeded.")
+    if found.temporary:
+        session.at_close(lambda: session.catalog.delete(kind.lower(), document.name, if_exists=True))
+    return Status(f"{kind.capitalize()} {signature.name.name} successfully created.")
+
+
+@statement("DROP", "FUNCTION")
+def drop_function(session: Session, found: Statement) -> Status:
+    return _drop(session, found, "FUNCTION")
+
+
+@statement("DROP", "PROCEDURE")
+def drop_procedure(session: Session, found: Statement) -> Status:
+    return _drop(session, found, "PROCEDURE")
+
+
+def _drop(session: Session, found: Statement, kind: str) -> Status:
+    name, if_exists = read_dropped(session, found, kind)
+    if not session.catalog.delete(kind.lower(), name, if_exists=if_exists):
+        return Status(f"Drop statement executed successfully ({name.name} already dropped).")
+    return Status(f"{name.name.partition('(')[0]} successfully dropped.")
+
+
+@statement("SHOW", "FUNCTIONS")
+@statement("SHOW", "USER", "FUNCTIONS")
+def show_functions(session: Session, found: Statement) -> Rowset:
+    words = ("SHOW", "USER", "FUNCTIONS") if found.words[1] == "USER" else ("SHOW", "FUNCTIONS")
+    return _show(session, found, words, "function")
+
+
+@statement("SHOW", "PROCEDURES")
+@statement("SHOW", "USER", "PROCEDURES")
+def show_procedures(session: Session, found: Statement) -> Rowset:
+    words = ("SHOW", "USER", "PROCEDURES") if found.words[1] == "USER" else ("SHOW", "PROCEDURES")
+    return _show(session, found, words, "procedure")
+
+
+def _show(session: Session, found: Statement, words: tuple[str, ...], kind: str) -> Rowset:
+    options = read_show_options(session, found.after(*words))
+    documents = session.catalog.list(kind, database=options.database, schema=options.schema)
+    visible = (d for d in documents if d.body["session"] in {None, session.id})
+    return Rowset.of(_SHOWN, options.records(_shown(d) for d in visible))
+
+
+def _shown(document: Document) -> dict[str, Any]:
+    body = document.body
+    required = sum(default is None for _, _, default in body["arguments"])
+    table = body["returns_table"]
+    returns = "TABLE (" + ", ".join(" ".join(c) for c in table) + ")" if table is not None else body["returns"].upper()
+    return {
+        "created_on": document.created_on, "name": body["function"], "schema_name": document.name.schema,
+        "is_builtin": "N", "is_aggregate": "N", "is_ansi": "N", "min_num_arguments": required,
+        "max_num_arguments": len(body["arguments"]), "arguments": f"{document.name.name} RETURN {returns}",
+        "description": body["comment"] or "user-defined function", "catalog_name": document.name.database,
+        "is_table_function": "Y" if table is not None else "N", "valid_for_clustering": "N",
+        "is_secure": "Y" if body["properties"].get("secure") else "N", "is_external_function": "N",
+        "language": body["properties"]["language"], "is_memoizable": "N",
+    }  # fmt: skip
+
+
+@statement("DESCRIBE", "FUNCTION")
+@statement("DESCRIBE", "PROCEDURE")
+def describe_function(session: Session, found: Statement) -> Rowset:
+    kind = found.words[1]
+    reader = found.after("DESCRIBE", kind)
+    name = session.resolve(reader.name(), f"DESCRIBE {kind}")
+    types = [signature_type(reader.text_of(t)).written for t in split_arguments(reader.parenthesised())]
+    key = type(name)(name.database, name.schema, f"{name.name}({', '.join(types)})")
+    body = session.catalog.get(kind.lower(), key).body
+    facts = {
+        "signature": "(" + ", ".join(f"{n} {t}" for n, t, _ in body["arguments"]) + ")",
+        "returns": body["returns"],
+        **{key: str(value) for key, value in body["properties"].items()},
+        "body": body["body"],
+    }
+    return Rowset.of(("property", "value"), ({"property": key, "value": value} for key, value in facts.items()))
+
+
+# -- calls
+
+
+@query_rewrite
+def user_function_calls(session: Session, found: Statement) -> Statement:
+    """Replace calls of user functions: Python ones by a DuckDB function, SQL ones by their text, tables by their rows."""
+    known = {row[0] for row in session.catalog.rows("SELECT name FROM documents WHERE kind = 'function'")}
+    names = {name.partition("(")[0] for name in known}
+    if not names:
+        return found
+    for index in range(len(found.tokens) - 2, -1, -1):
+        call = _call_at(session, found, index, names)
+        if call is not None:
+            found = call
+    return found
+
+
+def _call_at(session: Session, found: Statement, index: int, names: set[str]) -> Statement | None:
+    tokens = found.tokens
+    if not tokens[index + 1].is_symbol("(") or _stored(tokens[index]) not in names:
+        return None
+    first, parts = index, (_stored(tokens[index]),)
+    while first >= 2 and tokens[first - 1].is_symbol(".") and _stored(tokens[first - 2]):
+        first -= 2
+        parts = (_stored(tokens[first]), *parts)
+    last = _closing(tokens, index + 1)
+    arguments = split_arguments(tokens[index + 2 : last])
+    document = find(session, "function", parts, len(arguments))
+    if document is None:
+        return None
+    texts = [found.text[a[0].start : a[-1].end] for a in arguments]
+    texts += [d[2] for d in document.body["arguments"][len(texts) :]]
+    if document.body["returns_table"] is not None:
+        inside = first >= 2 and tokens[first - 1].is_symbol("(") and tokens[first - 2].is_word("TABLE")
+        replacement = _table_rows(session, document, found, tokens[index + 2 : last])
+        if inside:
+            first, last = first - 2, last + 1
+    elif document.body["properties"]["language"] == "SQL":
+        replacement = _inlined(document, texts)
+    else:
+        replacement = _python_call(session, document, texts)
+    text = found.text[: tokens[first].start] + replacement + found.text[tokens[last].end :]
+    return Statement.of(text)
+
+
+def _stored(token: Token) -> str:
+    if token.kind is Kind.QUOTED:
+        return token.text[1:-1].replace('""', '"')
+    return token.text.upper() if token.kind is Kind.WORD else ""
+
+
+def _closing(tokens: tuple[Token, ...], opening: int) -> int:
+    depth = 0
+    for index in range(opening, len(tokens)):
+        depth += tokens[index].is_symbol("(") - tokens[index].is_symbol(")")
+        if depth == 0:
+            return index
+    return len(tokens) - 1
+
+
+def _inlined(document: Document, texts: list[str]) -> str:
+    """The SQL function's expression with its arguments in their places."""
+    values = {name: text for (name, _, _), text in zip(document.body["arguments"], texts, strict=True)}
+    body, pieces, position = document.body["body"].strip().rstrip(";"), [], 0
+    for token in tokenize(body):
+        value = values.get(_stored(token)) if token.kind in {Kind.WORD, Kind.QUOTED} else None
+        if value is not None:
+            pieces += [body[position : token.start], f"({value})"]
+            position = token.end
+    return "(" + "".join([*pieces, body[position:]]) + ")"
+
+
+def _python_call(session: Session, document: Document, texts: list[str]) -> str:
+    name = _register(session, document)
+    call = f"{name}({', '.join(['1', *texts])})"
+    return f"PARSE_JSON({call})" if signature_type(document.body["returns"]).is_json else call
+
+
+def _register(session: Session, document: Document) -> str:
+    """Make the function known to the session's DuckDB connection, once, and return its name there."""
+    name = "_UDF_" + _fingerprint(document)
+    if name not in session.registered_functions:
+        returns = signature_type(document.body["returns"])
+        arguments = [signature_type(t) for _, t, _ in document.body["arguments"]]
+
+        def call(*columns: Any) -> Any:
+            arrays = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns]
+            table = pa.Table.from_arrays(arrays, names=[f"_{n}" for n in range(len(arrays))])
+            worker = worker_of(session, document)
+            worker.load(name, f"{_FACTORIES}:scalar", _code(session, document, returns=returns.kind))
+            _, result = worker.call(name, table)
+            assert result is not None  # noqa: S101 (the factory always answers a table)
+            return result.column(0).combine_chunks()
+
+        # DuckDB counts the parameters
+        positional = inspect.Parameter.POSITIONAL_ONLY
+        parameters = [inspect.Parameter(f"_{n}", positional) for n in range(len(arguments) + 1)]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # functions take attributes
+        session.duckdb.create_function(
+            name, call, ["BIGINT", *(a.duckdb for a in arguments)], returns.duckdb,
+            type="arrow", null_handling="special", side_effects=True,
+        )  # fmt: skip
+        session.registered_functions.add(name)
+    return name
+
+
+def worker_of(session: Session, document: Document) -> Worker:
+    """Return the worker for a function's code, which runs for the credential that created it and no other."""
+    if document.body["credential"] != session.principal.credential:
+        raise SnowflakeError(
+            f"{document.name} was created with another credential: its code does not run for this one",
+            code="003001",
+            sqlstate="42501",
+        )
+    return session.account.workers.get(f"functions:{session.principal.credential}")
+
+
+def _code(session: Session, document: Document, **more: Any) -> dict[str, Any]:
+    body = document.body
+    return {
+        "code": body["body"],
+        "handler": body["properties"]["handler"],
+        "imports": import_paths(session, document),
+        "types": [signature_type(t).kind for _, t, _ in body["arguments"]],
+        **more,
+    }
+
+
+def _fingerprint(document: Document) -> str:
+    return hashlib.sha256(f"{document.name} {document.created_on.timestamp()}".encode()).hexdigest()[:24].upper()
+
+
+def _table_rows(session: Session, document: Document, found: Statement, tokens: tuple[Token, ...]) -> str:
+    """Run a table function on its arguments, which must not depend on a row, and return the scratch table's name."""
+    body = document.body
+    if body["properties"]["language"] != "PYTHON":
+        raise unknown_here("table functions in SQL")
+    values = evaluate(session, document.name.name, tokens, found.text).positional
+    arrays = [pa.array([1])] + [pa.array([value]) for value in values]
+    columns = [(name, signature_type(t).kind) for name, t in body["returns_table"]]
+    name = "_UDTF_" + _fingerprint(document)
+    worker = worker_of(session, document)
+    try:
+        worker.load(name, f"{_FACTORIES}:table", _code(session, document, columns=columns))
+        _, result = worker.call(name, pa.Table.from_arrays(arrays, names=[f"_{n}" for n in range(len(arrays))]))
+    except WorkerError as error:
+        raise python_error(error, document) from error
+    assert result is not None  # noqa: S101 (the factory always answers a table)
+    described = tuple(Column(n, "variant" if k in {"VARIANT", "ARRAY", "OBJECT"} else "text") for n, k in columns)
+    return session.scratch_table(Data(result, described))
+
+
+def python_error(error: WorkerError, document: Document) -> SnowflakeError:
+    """100357: what users' Python raised, with its own traceback."""
+    return SnowflakeError(
+        f"Python Interpreter Error:\n{error.traceback or error}\n in function {document.body['function']}",
+        code="100357",
+        sqlstate="P0000",
+    )

@@ -1,0 +1,189 @@
+"""Creating, altering, resuming, suspending and dropping tasks, for SQL and REST alike, by Snowflake's rules.
+
+A new, replaced or cloned task is suspended. Nothing in a graph changes while its root is started. Resuming the root
+sets a new version of the whole graph, and runs keep the version that they started with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from mlops_embedded.catalog import Catalog, ObjectName
+from mlops_embedded.errors import already_exists, invalid_value
+from mlops_embedded.tasks.definition import KIND, Task, TaskSettings
+from mlops_embedded.tasks.graph import (
+    TaskGraph,
+    check_links,
+    descendants,
+    graph_of,
+    root_not_suspended,
+    roots_of,
+)
+from mlops_embedded.tasks.history import History
+
+
+def tasks_of(catalog: Catalog, database: str | None, schema: str | None) -> dict[str, Task]:
+    """Return all tasks of a schema by stored name."""
+    return {d.name.name: Task.of(d) for d in catalog.list(KIND, database=database, schema=schema)}
+
+
+def get_task(catalog: Catalog, name: ObjectName) -> Task:
+    return Task.of(catalog.get(KIND, name))
+
+
+def current_graph(catalog: Catalog, root: ObjectName) -> TaskGraph:
+    """Return the graph of a root task as it is now."""
+    return graph_of(tasks_of(catalog, root.database, root.schema), root.name)
+
+
+def create_task(
+    catalog: Catalog,
+    name: ObjectName,
+    settings: TaskSettings,
+    owner: str,
+    *,
+    or_replace: bool = False,
+    if_not_exists: bool = False,
+) -> bool:
+    """Create a suspended task; False if it was there and that was allowed."""
+    with catalog.transaction():
+        catalog.get("schema", ObjectName(name.database, None, name.schema or ""))
+        existing = catalog.find(KIND, name)
+        if existing is not None and if_not_exists:
+            return False
+        if existing is not None and not or_replace:
+            raise already_exists(KIND, name)
+        if existing is not None:
+            _refuse_if_running(catalog, Task.of(existing))
+        _save(catalog, Task(name, settings, owner))
+    return True
+
+
+def alter_task(catalog: Catalog, name: ObjectName, settings: TaskSettings) -> Task:
+    """Give a task other settings; it keeps its identity and its state."""
+    with catalog.transaction():
+        task = get_task(catalog, name)
+        _refuse_if_running(catalog, task)
+        return _save(catalog, replace(task, settings=settings))
+
+
+def create_or_alter_task(catalog: Catalog, name: ObjectName, settings: TaskSettings, owner: str) -> bool:
+    """Create the task, or give it exactly these settings; True if it was created."""
+    with catalog.transaction():
+        if catalog.find(KIND, name) is None:
+            return create_task(catalog, name, settings, owner)
+        alter_task(catalog, name, settings)
+    return False
+
+
+def resume_task(catalog: Catalog, history: History, name: ObjectName, now: datetime) -> None:
+    """Let a task run; resuming a root sets the graph's next version. Resuming a started task changes nothing."""
+    with catalog.transaction():
+        task = get_task(catalog, name)
+        if task.started:
+            return
+        if not task.settings.is_root:
+            _refuse_if_running(catalog, task)
+        resumed = replace(task, started=True, resumed_on=now, suspended_because=None)
+        catalog.put(resumed.document())
+        if task.settings.is_root:
+            set_version(catalog, history, name)
+
+
+def suspend_task(
+    catalog: Catalog, name: ObjectName, now: datetime, *, because: str = "USER_SUSPENDED"
+) -> None:
+    """Keep a task from running; a run that goes on is not stopped."""
+    with catalog.transaction():
+        task = get_task(catalog, name)
+        if not task.settings.is_root:
+            _refuse_if_running(catalog, task)
+        if task.started:
+            catalog.put(replace(task, started=False, suspended_on=now, suspended_because=because).document())
+
+
+def set_version(catalog: Catalog, history: History, root: ObjectName) -> Task:
+    """Write down the graph as it is now as its next version, and return the root with that version."""
+    with catalog.transaction():
+        task = replace(get_task(catalog, root), committed_on=datetime.now(timezone.utc))
+        task = replace(task, graph_version=task.graph_version + 1)
+        catalog.put(task.document())
+        history.put_version(task.id, task.graph_version, current_graph(catalog, root))
+    return task
+
+
+def resume_graph(catalog: Catalog, history: History, root: ObjectName, now: datetime) -> None:
+    """Resume a root task and everything that depends on it."""
+    with catalog.transaction():
+        graph = current_graph(catalog, root)
+        if not graph.root.settings.is_root:
+            raise invalid_value(f"task {root} is not a root task")
+        if graph.root.started:
+            raise root_not_suspended(graph.root)
+        for task in reversed(graph.members):
+            resume_task(catalog, history, task.name, now)
+
+
+def drop_task(catalog: Catalog, name: ObjectName, *, if_exists: bool = False) -> bool:
+    """Drop a task; what came after it loses that link. False if it was not there and that was allowed."""
+    with catalog.transaction():
+        found = catalog.find(KIND, name)
+        if found is None:
+            return catalog.delete(KIND, name, if_exists=if_exists)
+        task = Task.of(found)
+        if not task.settings.is_root:
+            _refuse_if_running(catalog, task)
+        catalog.delete(KIND, name)
+        for other in tasks_of(catalog, name.database, name.schema).values():
+            if other.settings.finalize == name.name:
+                catalog.put(replace(other.with_settings(finalize=None), started=False).document())
+            elif name.name in other.settings.predecessors:
+                left = tuple(p for p in other.settings.predecessors if p != name.name)
+                changed = other.with_settings(predecessors=left)
+                catalog.put((changed if left else replace(changed, started=False)).document())
+    return True
+
+
+def dependents(catalog: Catalog, name: ObjectName, *, recursive: bool) -> list[Task]:
+    """Return a task and what runs after it (directly or at all), its finalizer last."""
+    task = get_task(catalog, name)
+    tasks = tasks_of(catalog, name.database, name.schema)
+    after = (
+        descendants(tasks, name.name)
+        if recursive
+        else {n for n, t in tasks.items() if name.name in t.settings.predecessors}
+    )
+    root = min(roots_of(tasks, task))
+    graph = graph_of(tasks, root)
+    chosen = [t for t in graph.members if t.name.name == name.name or t.name.name in after]
+    if graph.finalizer is not None and graph.root.name == name:
+        chosen.append(graph.finalizer)
+    return chosen
+
+
+def _refuse_if_running(catalog: Catalog, task: Task) -> None:
+    """Refuse a change while a root above the task, or the task itself as a root, is started."""
+    tasks = tasks_of(catalog, task.name.database, task.name.schema)
+    for root in roots_of(tasks, task):
+        if root in tasks and tasks[root].started:
+            raise root_not_suspended(tasks[root])
+
+
+def _save(catalog: Catalog, task: Task) -> Task:
+    """Write a task down if the graph that it makes is one that Snowflake would take."""
+    tasks = tasks_of(catalog, task.name.database, task.name.schema)
+    before = tasks.get(task.name.name)
+    tasks[task.name.name] = task
+    check_links(tasks, task)
+    _refuse_if_running(catalog, task)
+    for root in roots_of(tasks, task) or {task.name.name}:
+        graph_of(tasks, root)
+    if before is not None and before.settings.is_root and not task.settings.is_root:
+        own = next((t for t in tasks.values() if t.settings.finalize == task.name.name), None)
+        if own is not None:
+            raise invalid_value(
+                f"task {task.name} has the finalizer {own.name.name}, so it must stay a root task"
+            )
+    catalog.put(task.document())
+    return task

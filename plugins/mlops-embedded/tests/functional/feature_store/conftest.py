@@ -1,0 +1,58 @@
+"""A FeatureStore on a running embedded Snowflake, and events to make features of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from snowflake.ml.feature_store import CreationMode, Entity, FeatureStore, FeatureView
+from snowflake.snowpark import Session
+
+from mlops_embedded.life import EmbeddedSnowflake
+
+
+@pytest.fixture(scope="module")
+def session(embedded_snowflake: EmbeddedSnowflake) -> Iterator[Session]:
+    created = Session.builder.configs(embedded_snowflake.connection).create()
+    created.sql("CREATE TABLE EMBEDDED.PUBLIC.EVENTS (ID NUMBER, TS TIMESTAMP_NTZ, AMOUNT FLOAT)").collect()
+    created.sql(
+        "INSERT INTO EMBEDDED.PUBLIC.EVENTS VALUES (1, '2024-01-01', 1.5), (1, '2024-01-03', 2.5), (2, '2024-01-02', 3.5)"
+    ).collect()
+    yield created
+    created.close()
+
+
+@pytest.fixture(scope="module")
+def customer() -> Entity:
+    return Entity("CUSTOMER", ["ID"], desc="who buys")
+
+
+@pytest.fixture(scope="module")
+def store(session: Session, customer: Entity) -> FeatureStore:
+    created = feature_store(session)
+    created.register_entity(customer)
+    return created
+
+
+def feature_store(session: Session, name: str = "FEATURES", mode: CreationMode | None = None) -> FeatureStore:
+    return FeatureStore(
+        session,
+        "EMBEDDED",
+        name,
+        default_warehouse="COMPUTE_WH",
+        creation_mode=mode or CreationMode.CREATE_IF_NOT_EXIST,
+    )
+
+
+@pytest.fixture
+def amounts(store: FeatureStore, session: Session, customer: Entity) -> Callable[..., FeatureView]:
+    """Registers a feature view of the events: `amounts("NAME", refresh_freq="5 minutes")`."""
+
+    def register(name: str, version: str = "V1", **properties: Any) -> FeatureView:
+        source = session.sql(properties.pop("query", "SELECT ID, TS, AMOUNT FROM EMBEDDED.PUBLIC.EVENTS"))
+        overwrite = properties.pop("overwrite", False)
+        view = FeatureView(name, [customer], source, timestamp_col="TS", **properties)
+        return store.register_feature_view(view, version, overwrite=overwrite)
+
+    return register

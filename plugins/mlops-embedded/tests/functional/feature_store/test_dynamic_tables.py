@@ -1,0 +1,198 @@
+"""Managed feature views, which are dynamic tables: refresh, lag, suspension, history."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from snowflake.ml.feature_store import FeatureStore, FeatureView
+from snowflake.snowpark import Session
+from snowflake.snowpark.exceptions import SnowparkSQLException
+
+from mlops_embedded.life import EmbeddedSnowflake
+
+TOTALS = "SELECT ID, MAX(TS) AS TS, SUM(AMOUNT) AS TOTAL FROM EMBEDDED.PUBLIC.EVENTS GROUP BY ID"
+
+
+def event(session: Session, id_: int, amount: float) -> None:
+    session.sql(f"INSERT INTO EMBEDDED.PUBLIC.EVENTS VALUES ({id_}, '2024-02-01', {amount})").collect()
+
+
+def totals(session: Session, table: str) -> dict[int, float]:
+    return {row["ID"]: row["TOTAL"] for row in session.sql(f"SELECT * FROM {table}").collect()}
+
+
+def grow_older(server: EmbeddedSnowflake, seconds: int) -> None:
+    """Let every dynamic table's last refresh be so long ago: the server is stopped, and its file is changed."""
+    server.stop()
+    with sqlite3.connect(server.running.state.catalog) as catalog:
+        for name, body in catalog.execute("SELECT name, body FROM documents WHERE kind = 'table'").fetchall():
+            facts = json.loads(body)
+            if "dynamic" in facts:
+                for moment in ("attempted_at", "data_timestamp"):
+                    facts["dynamic"][moment] -= seconds
+                catalog.execute(
+                    "UPDATE documents SET body = ? WHERE kind = 'table' AND name = ?", (json.dumps(facts), name)
+                )
+    catalog.close()
+    server.restart()
+
+
+@pytest.mark.embedded("FeatureStore: managed feature views (dynamic tables), refreshed on demand")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_a_managed_feature_view_shows_new_rows_after_its_refresh(
+    store: FeatureStore, session: Session, amounts: Callable[..., FeatureView]
+) -> None:
+    view = amounts("ON_DEMAND", refresh_freq="1 day", query=TOTALS)
+    before = totals(session, view.fully_qualified_name())
+    event(session, 3, 10.0)
+
+    assert totals(session, view.fully_qualified_name()) == before
+
+    store.refresh_feature_view(view)
+
+    assert totals(session, view.fully_qualified_name()) == {**before, 3: 10.0}
+    history = store.get_refresh_history(view).order_by("REFRESH_START_TIME").collect()
+    assert [(row["STATE"], row["REFRESH_ACTION"]) for row in history] == [
+        ("SUCCEEDED", "REINITIALIZE"),
+        ("SUCCEEDED", "FULL"),
+    ]
+    assert all(row["REFRESH_START_TIME"] <= row["REFRESH_END_TIME"] for row in history)
+
+
+@pytest.mark.embedded("FeatureStore: managed feature views come back as they were registered")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_a_managed_feature_view_is_read_back_as_registered(
+    store: FeatureStore, amounts: Callable[..., FeatureView]
+) -> None:
+    amounts("BACK", refresh_freq="2 hours", desc="what they paid", cluster_by=["ID"])
+
+    found = store.get_feature_view("BACK", "V1")
+
+    assert (found.refresh_freq, found.refresh_mode, found.status.value) == ("2 hours", "FULL", "ACTIVE")
+    assert (str(found.warehouse), found.desc) == ("COMPUTE_WH", "what they paid")
+    assert [str(column) for column in found.cluster_by] == ["ID"]
+    assert [entity.name for entity in found.entities] == ["CUSTOMER"]
+
+
+@pytest.mark.embedded("Dynamic tables: refreshed on read when older than the lag, unless suspended")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_rows_older_than_the_lag_are_refreshed_when_read_unless_suspended(
+    embedded_snowflake: EmbeddedSnowflake,
+    store: FeatureStore,
+    session: Session,
+    amounts: Callable[..., FeatureView],
+) -> None:
+    active = amounts("ACTIVE_ONE", refresh_freq="10 minutes", query=TOTALS)
+    asleep = store.suspend_feature_view(amounts("SLEEPING", refresh_freq="10 minutes", query=TOTALS))
+    assert asleep.status.value == "SUSPENDED"
+    before = totals(session, active.fully_qualified_name())
+    event(session, 4, 7.0)
+    session.sql(f"CREATE VIEW EMBEDDED.PUBLIC.OVER AS SELECT * FROM {active.fully_qualified_name()}").collect()
+
+    grow_older(embedded_snowflake, 599)
+    assert totals(session, "EMBEDDED.PUBLIC.OVER") == before
+
+    grow_older(embedded_snowflake, 10)
+    assert totals(session, "EMBEDDED.PUBLIC.OVER") == {**before, 4: 7.0}
+    assert totals(session, active.fully_qualified_name()) == {**before, 4: 7.0}
+    assert totals(session, asleep.fully_qualified_name()) == before
+
+    awake = store.resume_feature_view(asleep)
+    assert awake.status.value == "ACTIVE"
+    assert totals(session, awake.fully_qualified_name()) == {**before, 4: 7.0}
+
+
+@pytest.mark.embedded("Dynamic tables: a table that reads another is refreshed after it")
+def test_a_refresh_begins_with_the_tables_that_it_reads(session: Session) -> None:
+    session.sql(
+        "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.UPSTREAM TARGET_LAG = DOWNSTREAM WAREHOUSE = COMPUTE_WH AS "
+        "SELECT ID, AMOUNT FROM EMBEDDED.PUBLIC.EVENTS"
+    ).collect()
+    session.sql(
+        "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.DOWN TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH AS "
+        "SELECT COUNT(*) AS N FROM EMBEDDED.PUBLIC.UPSTREAM"
+    ).collect()
+    [before] = session.table("EMBEDDED.PUBLIC.DOWN").collect()
+    event(session, 5, 1.0)
+    event(session, 5, 2.0)
+
+    session.sql("ALTER DYNAMIC TABLE EMBEDDED.PUBLIC.DOWN REFRESH").collect()
+
+    [after] = session.table("EMBEDDED.PUBLIC.DOWN").collect()
+    assert after["N"] == before["N"] + 2
+
+
+@pytest.mark.embedded("Dynamic tables: a failed refresh keeps the rows and is in the history")
+def test_a_refresh_that_fails_keeps_the_rows_and_says_why(session: Session) -> None:
+    session.sql("CREATE TABLE EMBEDDED.PUBLIC.SOURCE AS SELECT 1 AS A").collect()
+    session.sql(
+        "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.FRAGILE TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH AS "
+        "SELECT A FROM EMBEDDED.PUBLIC.SOURCE"
+    ).collect()
+    session.sql("DROP TABLE EMBEDDED.PUBLIC.SOURCE").collect()
+
+    with pytest.raises(SnowparkSQLException, match="SOURCE"):
+        session.sql("ALTER DYNAMIC TABLE EMBEDDED.PUBLIC.FRAGILE REFRESH").collect()
+
+    assert session.table("EMBEDDED.PUBLIC.FRAGILE").collect() == [(1,)]
+    [failed] = session.sql(
+        "SELECT STATE, STATE_MESSAGE FROM TABLE(EMBEDDED.INFORMATION_SCHEMA.DYNAMIC_TABLE_REFRESH_HISTORY("
+        "NAME => 'EMBEDDED.PUBLIC.FRAGILE', ERROR_ONLY => TRUE))"
+    ).collect()
+    assert failed["STATE"] == "FAILED"
+    assert "SOURCE" in failed["STATE_MESSAGE"]
+
+
+@pytest.mark.parametrize(
+    ("clauses", "refusal"),
+    [
+        ("TARGET_LAG = '30 seconds' WAREHOUSE = COMPUTE_WH", "at least 60 seconds"),
+        ("TARGET_LAG = 'soon' WAREHOUSE = COMPUTE_WH", "invalid TARGET_LAG"),
+        ("TARGET_LAG = '1 day'", "needs WAREHOUSE"),
+        ("TARGET_LAG = '1 day' WAREHOUSE = NO_SUCH_WH", "NO_SUCH_WH"),
+        ("TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH REFRESH_MODE = SOMETIMES", "AUTO, FULL, INCREMENTAL"),
+        ("TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH SCHEDULER = DISABLE", "does not know the clause 'SCHEDULER'"),
+    ],
+)
+def test_clauses_that_snowflake_would_refuse_are_refused(session: Session, clauses: str, refusal: str) -> None:
+    with pytest.raises(SnowparkSQLException, match=refusal):
+        session.sql(f"CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.WRONG {clauses} AS SELECT 1 AS A").collect()
+
+
+def test_rows_of_a_dynamic_table_are_changed_by_its_query_alone(session: Session) -> None:
+    session.sql(
+        "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.OWN_ROWS TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH AS SELECT 1 AS A"
+    ).collect()
+
+    with pytest.raises(SnowparkSQLException, match="its query alone changes its rows"):
+        session.sql("INSERT INTO EMBEDDED.PUBLIC.OWN_ROWS VALUES (2)").collect()
+
+
+def test_a_table_that_waits_for_its_first_refresh_says_so(session: Session) -> None:
+    session.sql(
+        "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.LATER TARGET_LAG = DOWNSTREAM WAREHOUSE = COMPUTE_WH "
+        "INITIALIZE = ON_SCHEDULE AS SELECT 1 AS A"
+    ).collect()
+
+    with pytest.raises(SnowparkSQLException, match="is not initialized"):
+        session.table("EMBEDDED.PUBLIC.LATER").collect()
+
+    session.sql("ALTER DYNAMIC TABLE EMBEDDED.PUBLIC.LATER REFRESH").collect()
+    assert session.table("EMBEDDED.PUBLIC.LATER").collect() == [(1,)]
+
+
+def test_tables_that_read_each_other_are_refused_with_the_way_round(session: Session) -> None:
+    create = "CREATE OR REPLACE DYNAMIC TABLE EMBEDDED.PUBLIC.{} TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH AS {}"
+    session.sql(create.format("HEN", "SELECT 1 AS A")).collect()
+    session.sql(create.format("EGG", "SELECT A FROM EMBEDDED.PUBLIC.HEN")).collect()
+
+    with pytest.raises(SnowparkSQLException, match=r"HEN -> EMBEDDED\.PUBLIC\.EGG -> EMBEDDED\.PUBLIC\.HEN"):
+        session.sql(create.format("HEN", "SELECT A FROM EMBEDDED.PUBLIC.EGG")).collect()
+
+
+def test_what_is_no_dynamic_table_is_not_dropped_as_one(session: Session) -> None:
+    with pytest.raises(SnowparkSQLException, match="is of type 'TABLE', not specified type 'DYNAMIC_TABLE'"):
+        session.sql("DROP DYNAMIC TABLE EMBEDDED.PUBLIC.EVENTS").collect()
