@@ -13,7 +13,11 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-_SAFE_NAMESPACE: dict[str, object] = {"typing": typing, "t": typing, **{name: getattr(typing, name) for name in typing.__all__}}
+_SAFE_NAMESPACE: dict[str, object] = {
+    "typing": typing,
+    "t": typing,
+    **{name: getattr(typing, name) for name in typing.__all__},
+}
 
 
 def resolved(annotation: object, function: Callable[..., object]) -> object:
@@ -22,7 +26,9 @@ def resolved(annotation: object, function: Callable[..., object]) -> object:
         return annotation
     scope = getattr(getattr(function, "__wrapped__", function), "__globals__", {})
     try:
-        return eval(annotation, {**_SAFE_NAMESPACE, **vars(builtins), **scope})  # the plugin's own code, like its import
+        return eval(
+            annotation, {**_SAFE_NAMESPACE, **vars(builtins), **scope}
+        )  # the plugin's own code, like its import
     except Exception:  # an annotation may be any expression
         return None
 
@@ -47,13 +53,15 @@ def type_names_of_return(function: Callable[..., object], outputs: Sequence[str]
         return {outputs[0]: names} if names else {}
     if isinstance(hint, type) and hasattr(hint, "__total__"):  # a TypedDict
         fields = getattr(hint, "__annotations__", {})
-        found = {name: _names(fields[name], _field_hint(fields[name], hint), function) for name in outputs if name in fields}
+        found = {
+            name: _names(fields[name], _field_hint(fields[name], hint), function) for name in outputs if name in fields
+        }
         return {name: names for name, names in found.items() if names}
     value = _dict_value(annotation, hint)
     if value is None:
         return {}
     names = _names(value, resolved(value, function) if isinstance(value, str) else value, function)
-    return {name: names for name in outputs} if names else {}
+    return dict.fromkeys(outputs, names) if names else {}
 
 
 def type_of_argument(annotation: object, hint: object, function: Callable[..., object]) -> str:
@@ -121,7 +129,9 @@ def _imports(file: str) -> Mapping[str, str]:
     for statement in ast.walk(tree):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
-                names[alias.asname or alias.name.partition(".")[0]] = alias.name if alias.asname else alias.name.partition(".")[0]
+                names[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
         elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
             for alias in statement.names:
                 names[alias.asname or alias.name] = f"{statement.module}.{alias.name}"

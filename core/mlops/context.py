@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from logging import Logger, getLogger
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+
+class Metric(Struct, frozen=True):
     """A number that a node measured; ``step`` orders the values of one name, for example by epoch."""
 
     name: str
@@ -16,8 +16,7 @@ class Metric:
     step: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """The run, the node, and the attempt a function is called for, with its logger and its metrics.
 
     ``attempt`` counts from 1. ``replica_index`` counts from 0, ``replica_count`` is 1 unless the node is partitioned.

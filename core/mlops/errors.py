@@ -22,7 +22,6 @@ Exit codes are those of the command line; nothing here imports click.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class MlopsError(Exception):
@@ -54,6 +53,8 @@ class AccountError(MlopsError):
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that looks most like ``name``, or None when none comes near."""
+    from difflib import get_close_matches  # needed where something is wrong, and nowhere else
+
     matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return matches[0] if matches else None
 

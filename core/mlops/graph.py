@@ -6,8 +6,10 @@ Building it is where a pipeline is checked: everything that is wrong with it is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+
+from msgspec import Struct, field
 
 from mlops.errors import GraphProblem, MlopsError, PipelineError, UnknownNameError, closest
 from mlops.nodes import Node
@@ -15,8 +17,7 @@ from mlops.pipeline import Pipeline
 from mlops.registry import Registry
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """Order between two nodes, by full name. ``datasets`` are those that go from one to the other; none for ``after``."""
 
     source: str
@@ -24,8 +25,7 @@ class Edge:
     datasets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """The nodes of a pipeline in an order they can run in, and the edges between them.
 
     ``producers`` maps each dataset to the full name of the node that writes it. ``finalizer`` is the full name of the
@@ -40,8 +40,8 @@ class Graph:
     finalizer: str | None = None
     external: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
-    _parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    _children: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    _parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def node(self, name: str) -> Node:
         """Return one of its nodes by full or short name.
@@ -52,7 +52,9 @@ class Graph:
         matches = [node for node in self.nodes if name in (node.full_name, node.name)]
         if len(matches) != 1:
             raise UnknownNameError(
-                kind=f"node of pipeline {self.pipeline.name!r}:", name=name, known=[node.name for node in self.nodes]
+                kind=f"node of pipeline {self.pipeline.name!r}:",
+                name=name,
+                known=[node.name for node in self.nodes],
             )
         return matches[0]
 
@@ -211,11 +213,13 @@ def _check_writers(pipeline: Pipeline, nodes: Sequence[Node], problems: list[Mlo
             writers.setdefault(dataset, []).append(node)
     for dataset, several in writers.items():
         if len(several) > 1:
-            who = " and ".join(f"{node.full_name} ({node.origin.distribution} {node.origin.version})" for node in several)
+            who = " and ".join(
+                f"{node.full_name} ({node.origin.distribution} {node.origin.version})" for node in several
+            )
             problems.append(
                 GraphProblem(
                     f"dataset {dataset!r} is written by {who}",
-                    hint=f'choose one in pyproject.toml: [tool.mlops.pipelines.{pipeline.name}.writers] '
+                    hint=f"choose one in pyproject.toml: [tool.mlops.pipelines.{pipeline.name}.writers] "
                     f'{dataset} = "{several[0].full_name}"',
                 )
             )
@@ -242,7 +246,9 @@ def _check_readers(
             elif elsewhere:
                 hint = f"add the node that writes it to the pipeline: {' or '.join(elsewhere)}"
             else:
-                hint = f"install the plugin that writes {dataset!r}, or give the argument a default to make it a parameter"
+                hint = (
+                    f"install the plugin that writes {dataset!r}, or give the argument a default to make it a parameter"
+                )
             problems.append(
                 GraphProblem(
                     f"node {node.name!r} (plugin {node.origin.distribution}) reads {dataset!r}, which no node of "
@@ -290,7 +296,11 @@ def _edges(
         for dataset in node.datasets:
             if dataset in producers:
                 carried.setdefault(producers[dataset].full_name, []).append(dataset)
-        for name in (*node.after, *pipeline.after.get(node.name, ()), *pipeline.after.get(node.full_name, ())):
+        for name in (
+            *node.after,
+            *pipeline.after.get(node.name, ()),
+            *pipeline.after.get(node.full_name, ()),
+        ):
             if name in by_name:
                 carried.setdefault(by_name[name].full_name, [])
             else:
@@ -319,7 +329,7 @@ def _order(
     nodes: Sequence[Node], edges: Sequence[Edge], finalizer: str | None, problems: list[MlopsError]
 ) -> list[Node]:
     by_name = {node.full_name: node for node in nodes}
-    sorter: TopologicalSorter[str] = TopologicalSorter({name: () for name in by_name})
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(by_name, ()))
     for edge in edges:
         sorter.add(edge.target, edge.source)
     try:
@@ -328,11 +338,14 @@ def _order(
         cycle = list(cause.args[1])
         datasets = {(edge.source, edge.target): edge.datasets for edge in edges}
         shown = by_name[cycle[0]].name
-        for source, target in zip(cycle, cycle[1:], strict=False):
+        for source, target in pairwise(cycle):
             carried = ", ".join(datasets.get((source, target), ())) or "after"
             shown += f" --[{carried}]--> {by_name[target].name}"
         problems.append(
-            GraphProblem(f"its nodes wait for each other: {shown}", hint="break the circle: rename a dataset or drop an 'after'")
+            GraphProblem(
+                f"its nodes wait for each other: {shown}",
+                hint="break the circle: rename a dataset or drop an 'after'",
+            )
         )
         return list(nodes)
     if finalizer is not None:

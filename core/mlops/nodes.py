@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from types import CodeType
 from typing import TypeVar, overload
+
+from msgspec import Struct, field
 
 from mlops.errors import NodeDefinitionError
 from mlops.parameters import Parameter, parameter_of
@@ -31,8 +32,7 @@ _MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(M|Mi|G|Gi)\Z")
 _DECLARATION = "__mlops_node__"
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True):
     """What the container of a node asks for and may use at most.
 
     ``cpu`` is in cores (0.5 is half a core), ``memory`` a number with M, Mi, G or Gi, ``gpu`` whole devices.
@@ -53,8 +53,7 @@ class Resources:
             raise ValueError(f"gpu must be a whole number of devices, not {self.gpu!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
+class Retries(Struct, frozen=True):
     """How often a failed node is tried again, and how long to wait before: ``delay``, then ``backoff`` times as long."""
 
     count: int = 0
@@ -66,8 +65,7 @@ class Retries:
         return timedelta() if attempt <= 1 else self.delay * self.backoff ** (attempt - 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a node comes from: the distribution that ships it, its version, and the function as ``module:qualname``.
 
     ``digest`` changes whenever a file of the distribution does, also in an editable install of one version.
@@ -82,8 +80,7 @@ class Origin:
     through: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One step of a pipeline: the datasets that go in and come out, its parameters, and what it needs to run.
 
     ``inputs`` maps each argument to the dataset it receives. ``input_types`` and
@@ -118,8 +115,7 @@ class Node:
         return tuple(dict.fromkeys(self.inputs.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """What the author said in ``@node(...)``, kept on the function until it is described."""
 
     name: str | None = None
@@ -181,7 +177,7 @@ def node(
     """
 
     def mark(marked: FunctionT) -> FunctionT:
-        label = name or getattr(marked, "__name__", repr(marked))
+        label = str(name or getattr(marked, "__name__", repr(marked)))
         if isinstance(outputs, str) or isinstance(inputs, str) or isinstance(after, str):
             raise NodeDefinitionError(
                 node=label,
@@ -300,8 +296,7 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Argument:
+class _Argument(Struct, frozen=True):
     name: str
     required: bool
     default: object
@@ -357,7 +352,9 @@ def _annotation_text(annotation: object) -> str:
 
 
 def _parameter(argument: _Argument, *, node: str) -> Parameter:
-    return parameter_of(argument.name, default=argument.default, hint=argument.hint, text=argument.annotation, node=node)
+    return parameter_of(
+        argument.name, default=argument.default, hint=argument.hint, text=argument.annotation, node=node
+    )
 
 
 def _declared_parameters(

@@ -13,8 +13,9 @@ import operator
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, reduce
+
+from msgspec import Struct
 
 from mlops.errors import MlopsError, NodeDefinitionError, ParameterError, SeveralError, closest
 
@@ -36,8 +37,7 @@ _LIBRARY_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A named value that a node can be run with.
 
     ``type`` is a type expression such as ``int | None`` or ``Literal['real', 'synthetic']``; empty when anything goes.
@@ -51,8 +51,7 @@ class Parameter:
     exact: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """Parameter values from one place, such as a pipeline or the command line.
 
     Keys are ``parameter`` (every node that has it) or ``node.parameter``. ``texts`` says that the values are words
@@ -105,7 +104,7 @@ def checked(parameter: Parameter, value: object, *, text: bool = False) -> objec
     import msgspec
 
     candidates: list[object] = [value]
-    if text and not (kind is str):
+    if text and kind is not str:
         read = _read(str(value))
         candidates = [value, read] if isinstance(read, (str, int, float, bool)) else [read, value]
     problem = ""
@@ -121,7 +120,9 @@ def checked(parameter: Parameter, value: object, *, text: bool = False) -> objec
     )
 
 
-def as_objects(values: Mapping[str, object], parameters: Iterable[Parameter], hints: Mapping[str, object]) -> dict[str, object]:
+def as_objects(
+    values: Mapping[str, object], parameters: Iterable[Parameter], hints: Mapping[str, object]
+) -> dict[str, object]:
     """Return the values as the function's type hints want them: a date for ISO text, a member for an enum's value.
 
     ``hints`` needs to hold the hints of inexact parameters only.
@@ -145,7 +146,8 @@ def as_objects(values: Mapping[str, object], parameters: Iterable[Parameter], hi
             objects[parameter.name] = msgspec.convert(objects[parameter.name], wanted, dec_hook=_decode)
         except (msgspec.ValidationError, TypeError, ValueError) as cause:
             raise ParameterError(
-                parameter=parameter.name, problem=f"{objects[parameter.name]!r} does not fit its type hint: {cause}"
+                parameter=parameter.name,
+                problem=f"{objects[parameter.name]!r} does not fit its type hint: {cause}",
             ) from cause
     return objects
 
@@ -222,8 +224,18 @@ def _evaluated(expression: ast.expr) -> typing.Any:  # Any: as type_of
     if isinstance(expression, ast.Constant) and expression.value is None:
         return None
     if isinstance(expression, ast.Name) and expression.id in _PLAIN_NAMES:
-        return {"bool": bool, "int": int, "float": float, "str": str, "bytes": bytes, "list": list, "dict": dict,
-                "tuple": tuple, "set": set, "frozenset": frozenset}[expression.id]
+        return {
+            "bool": bool,
+            "int": int,
+            "float": float,
+            "str": str,
+            "bytes": bytes,
+            "list": list,
+            "dict": dict,
+            "tuple": tuple,
+            "set": set,
+            "frozenset": frozenset,
+        }[expression.id]
     if isinstance(expression, ast.Name) and expression.id in _LIBRARY_NAMES:
         return getattr(__import__(_LIBRARY_NAMES[expression.id]), expression.id)
     if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.BitOr):
@@ -275,7 +287,11 @@ def _type_text(hint: object) -> tuple[str, bool]:
             return "Any", False
         return reduce(operator.add, (f" | {part[0]}" for part in parts))[3:], all(part[1] for part in parts)
     if isinstance(origin, type) and origin.__module__ in ("builtins", "collections.abc"):
-        name = origin.__name__ if origin.__module__ == "builtins" else {"Sequence": "list", "Mapping": "dict"}.get(origin.__name__)
+        name = (
+            origin.__name__
+            if origin.__module__ == "builtins"
+            else {"Sequence": "list", "Mapping": "dict"}.get(origin.__name__)
+        )
         if name in _PLAIN_NAMES:
             parts = [("...", True) if argument is ... else _type_text(argument) for argument in arguments]
             return f"{name}[{', '.join(part[0] for part in parts)}]", all(part[1] for part in parts)

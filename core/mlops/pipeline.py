@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from mlops.errors import ProjectError
 
@@ -17,8 +19,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-L#?]+\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """A schedule of five cron fields (minute, hour, day of month, month, day of week) in a time zone.
 
     Source: Snowflake documentation, "CREATE TASK", SCHEDULE.
@@ -36,8 +37,7 @@ class Cron:
         return f"cron {self.expression} {self.timezone}"
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """A schedule of one run every ``every``; whole seconds, at least ten of them.
 
     Source: Snowflake documentation, "CREATE TASK", SCHEDULE.
@@ -53,8 +53,7 @@ class Interval:
         return f"every {self.every}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """A run whenever the stream of this name (database.schema.stream) holds new rows."""
 
     name: str
@@ -66,8 +65,7 @@ class Stream:
 Schedule = Cron | Interval | Stream
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """Nodes that run together.
 
     nodes: names of nodes of any installed plugin, short or full (``distribution:node``).
@@ -90,15 +88,16 @@ class Pipeline:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.match(self.name):
             raise ProjectError(
-                f"{self.name!r} is not a pipeline name", hint="use letters, digits and '_', and start with a letter"
+                f"{self.name!r} is not a pipeline name",
+                hint="use letters, digits and '_', and start with a letter",
             )
         if isinstance(self.nodes, str) or not self.nodes:
             raise ProjectError(f"pipeline {self.name!r} has no list of nodes", hint='write nodes=["generate_data", …]')
         if strangers := [entry for entry in self.nodes if not isinstance(entry, str)]:
             raise ProjectError(f"pipeline {self.name!r} lists {strangers[0]!r}", hint="nodes are listed by their names")
-        object.__setattr__(self, "nodes", tuple(dict.fromkeys(self.nodes)))
-        object.__setattr__(self, "after", {key: tuple(names) for key, names in self.after.items()})
-        object.__setattr__(self, "parameters", dict(self.parameters))
+        force_setattr(self, "nodes", tuple(dict.fromkeys(self.nodes)))
+        force_setattr(self, "after", {key: tuple(names) for key, names in self.after.items()})
+        force_setattr(self, "parameters", dict(self.parameters))
 
     @property
     def node_names(self) -> tuple[str, ...]:

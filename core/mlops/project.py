@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from mlops.graph import Graph
-    from mlops.plugins.discovery import Discovery
+    from mlops.plugins.discovery import Discovery, Found
     from mlops.registry import Registry
 
 
@@ -20,12 +20,12 @@ class Project:
 
     def __init__(
         self,
-        start: Path | None = None,
+        start: str | os.PathLike[str] | None = None,
         *,
         flags: dict[str, object] | None = None,
         progress: Callable[[str], None] = lambda distribution: None,
     ) -> None:
-        self._start = start or Path.cwd()
+        self._start = os.fspath(start) if start is not None else os.getcwd()
         self._flags = flags or {}
         self._progress = progress
 
@@ -50,9 +50,20 @@ class Project:
         """Every node and pipeline, of the plugins and of the project."""
         from mlops.registry import registry_of
 
-        return registry_of(
-            self.discovery.known, blocked=self.discovery.blocked, pipelines=self.settings.pipelines
-        )
+        return registry_of(self.discovery.known, blocked=self.discovery.blocked, pipelines=self.settings.pipelines)
+
+    def find(self, node: str) -> Found:
+        """Return a node and the plugins that implement hooks, looking at no more than that takes.
+
+        Raises:
+            UnknownNameError, AmbiguousNodeError, PluginError: no node, several, or one whose plugin is broken.
+        """
+        from mlops.plugins.discovery import Found, find
+
+        found = find(node, self.settings.plugins)
+        if found is not None:
+            return found
+        return Found(self.registry.node(node), tuple(one for one in self.discovery.known if one.hooks))
 
     def graph(self, pipeline: str) -> Graph:
         """Return the graph of a pipeline, checked as a whole.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mlops.errors import AmbiguousNodeError, PluginError, ProjectError, UnknownNameError
 from mlops.nodes import Node
@@ -12,8 +13,7 @@ from mlops.plugins.discovery import broken_entry_points
 from mlops.plugins.knowledge import Failure, Knowledge
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Struct, frozen=True):
     """Nodes and pipelines with where they come from, and the rows of what could not be loaded.
 
     ``broken`` maps the full name of a node that its entry point promises to the failure that keeps it away.
@@ -64,7 +64,9 @@ class Registry:
             return projects[0]
         if len(matches) > 1:
             names = " or ".join(sorted(f"{one.distribution}:{one.name}" for one in matches))
-            raise ProjectError(f"pipeline {name!r} is offered by {len(matches)} distributions", hint=f"say which: {names}")
+            raise ProjectError(
+                f"pipeline {name!r} is offered by {len(matches)} distributions", hint=f"say which: {names}"
+            )
         if not matches:
             raise UnknownNameError(kind="pipeline", name=name, known=[one.name for one in self.pipelines])
         return matches[0]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from mlops.errors import MlopsError, SettingsError, SeveralError, closest
 from mlops.pipeline import Pipeline, schedule_from
@@ -21,8 +21,7 @@ Executor = Literal["inline", "process"]
 ServicesChoice = Literal["auto", "embedded", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One setting: its dotted name under ``[tool.mlops]``, its type expression, its default, and its variable."""
 
     name: str
@@ -35,14 +34,50 @@ class Key:
 KEYS = (
     Key("data", "str", "data", "MLOPS_DATA", "folder that runs and datasets are kept in"),
     Key("target", "str", "local", "MLOPS_TARGET", "the target that is used when no --target is given"),
-    Key("services", "Literal['auto', 'embedded', 'none']", "auto", "MLOPS_SERVICES", "where services come from in a local run"),
-    Key("plugins.allow", "list[str] | None", None, "MLOPS_PLUGINS", "the only distributions that may be imported"),
+    Key(
+        "services",
+        "Literal['auto', 'embedded', 'none']",
+        "auto",
+        "MLOPS_SERVICES",
+        "where services come from in a local run",
+    ),
+    Key(
+        "plugins.allow",
+        "list[str] | None",
+        None,
+        "MLOPS_PLUGINS",
+        "the only distributions that may be imported",
+    ),
     Key("plugins.block", "list[str]", (), "MLOPS_DISABLE_PLUGINS", "distributions that are never imported"),
-    Key("plugins.strict", "bool", False, "MLOPS_STRICT_PLUGINS", "one broken plugin is an error of every command"),
-    Key("plugins.timeout", "float", 30.0, "MLOPS_PLUGIN_TIMEOUT", "seconds that looking at one distribution may take"),
-    Key("datasets.allow_pickle", "bool", False, "MLOPS_ALLOW_PICKLE", "store what has no safe format with pickle"),
+    Key(
+        "plugins.strict",
+        "bool",
+        False,
+        "MLOPS_STRICT_PLUGINS",
+        "one broken plugin is an error of every command",
+    ),
+    Key(
+        "plugins.timeout",
+        "float",
+        30.0,
+        "MLOPS_PLUGIN_TIMEOUT",
+        "seconds that looking at one distribution may take",
+    ),
+    Key(
+        "datasets.allow_pickle",
+        "bool",
+        False,
+        "MLOPS_ALLOW_PICKLE",
+        "store what has no safe format with pickle",
+    ),
     Key("run.executor", "Literal['inline', 'process']", "inline", "MLOPS_EXECUTOR", "where nodes run"),
-    Key("run.max_workers", "int | None", None, "MLOPS_MAX_WORKERS", "how many nodes run at once with the process executor"),
+    Key(
+        "run.max_workers",
+        "int | None",
+        None,
+        "MLOPS_MAX_WORKERS",
+        "how many nodes run at once with the process executor",
+    ),
     Key("run.grace", "float", 10.0, "MLOPS_GRACE", "seconds between asking a node to end and killing it"),
 )
 """Every setting that has one value. Tables with names of their own (pipelines, targets) are read beside them."""
@@ -52,8 +87,7 @@ _PIPELINE_KEYS = {"nodes", "schedule", "parameters", "finalizer", "after", "desc
 _TARGET_KEYS = {"parameters", "services", "connection"}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a pipeline runs: its name, parameters of its own, and the named connection it uses, if any."""
 
     name: str
@@ -62,13 +96,12 @@ class Target:
     connection: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Everything the project says. ``origins`` tells, by dotted name of a setting, where its value comes from."""
 
-    root: Path
-    file: Path | None
-    data: Path
+    root: str
+    file: str | None
+    data: str
     target: str
     services: ServicesChoice
     plugins: Policy
@@ -84,7 +117,7 @@ class Settings:
 
 
 def load_settings(
-    start: Path, *, environ: Mapping[str, str] = os.environ, flags: Mapping[str, object] | None = None
+    start: str, *, environ: Mapping[str, str] = os.environ, flags: Mapping[str, object] | None = None
 ) -> Settings:
     """Return the settings of the project that the folder ``start`` is in.
 
@@ -103,7 +136,7 @@ def load_settings(
             value = _checked(key, value, origin, problems)
         values[key.name], origins[key.name] = value, origin
     _refuse_strangers(table, file, problems)
-    root = file.parent if file else start
+    root = os.path.dirname(file) if file else start
     pipelines, writers = _pipelines(table, file, problems)
     targets = _targets(table, file, problems)
     if len(problems) == 1:
@@ -114,7 +147,7 @@ def load_settings(
     return Settings(
         root=root,
         file=file,
-        data=root / Path(get["data"]).expanduser(),
+        data=os.path.join(root, os.path.expanduser(get["data"])),
         target=get["target"],
         services=get["services"],
         plugins=Policy(
@@ -135,40 +168,50 @@ def load_settings(
     )
 
 
-def _table(start: Path) -> tuple[Path | None, Mapping[str, Any]]:  # Any: TOML
-    for folder in (start, *start.parents):
-        own = folder / "mlops.toml"
-        if own.is_file():
+def _table(start: str) -> tuple[str | None, Mapping[str, Any]]:  # Any: TOML
+    folder = os.path.abspath(start)
+    while True:
+        own = os.path.join(folder, "mlops.toml")
+        if os.path.isfile(own):
             return own, _toml(own)
-        shared = folder / "pyproject.toml"
-        if shared.is_file():
-            text = shared.read_bytes()
-            if b"tool.mlops" in text:
+        shared = os.path.join(folder, "pyproject.toml")
+        if os.path.isfile(shared):
+            with open(shared, "rb") as file:
+                mentioned = b"tool.mlops" in file.read()
+            if mentioned:
                 return shared, _toml(shared).get("tool", {}).get("mlops", {})
-    return None, {}
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None, {}
+        folder = above
 
 
-def _toml(file: Path) -> dict[str, Any]:  # Any: TOML
+def _toml(path: str) -> dict[str, Any]:  # Any: TOML
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
 
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            return tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise SettingsError(place=str(file), problem=f"it is not valid TOML: {cause}") from cause
+        raise SettingsError(place=path, problem=f"it is not valid TOML: {cause}") from cause
 
 
-def _place(file: Path | None, name: str) -> str:
+def _place(file: str | None, name: str) -> str:
     if file is None:
         return name
-    table = f"tool.mlops.{name}" if file.name == "pyproject.toml" else name
-    return f"{file.name} [{table}]"
+    base = os.path.basename(file)
+    return f"{base} [tool.mlops.{name}]" if base == "pyproject.toml" else f"{base} [{name}]"
 
 
 def _value(
-    key: Key, table: Mapping[str, Any], file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
+    key: Key,
+    table: Mapping[str, Any],
+    file: str | None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
 ) -> tuple[object, str]:
     if flags.get(key.name) is not None:
         return flags[key.name], "command line"
@@ -192,13 +235,17 @@ def _checked(key: Key, value: object, origin: str, problems: list[MlopsError]) -
         return checked(Parameter(key.name, key.default, key.type), value, text=text)
     except ParameterError as cause:
         problems.append(
-            SettingsError(place=origin, problem=f"{value!r} is not {key.type}", hint=f"{key.help}; default: {key.default!r}")
+            SettingsError(
+                place=origin,
+                problem=f"{value!r} is not {key.type}",
+                hint=f"{key.help}; default: {key.default!r}",
+            )
         )
         del cause
         return key.default
 
 
-def _refuse_strangers(table: Mapping[str, Any], file: Path | None, problems: list[MlopsError]) -> None:
+def _refuse_strangers(table: Mapping[str, Any], file: str | None, problems: list[MlopsError]) -> None:
     known = {key.name for key in KEYS}
     sections = {name.partition(".")[0] for name in known if "." in name}
     for name, value in table.items():
@@ -212,7 +259,7 @@ def _refuse_strangers(table: Mapping[str, Any], file: Path | None, problems: lis
                 _stranger(stranger, known | _TABLES, file, problems)
 
 
-def _stranger(name: str, known: set[str], file: Path | None, problems: list[MlopsError]) -> None:
+def _stranger(name: str, known: set[str], file: str | None, problems: list[MlopsError]) -> None:
     similar = closest(name, known)
     problems.append(
         SettingsError(
@@ -224,7 +271,7 @@ def _stranger(name: str, known: set[str], file: Path | None, problems: list[Mlop
 
 
 def _pipelines(
-    table: Mapping[str, Any], file: Path | None, problems: list[MlopsError]
+    table: Mapping[str, Any], file: str | None, problems: list[MlopsError]
 ) -> tuple[tuple[Pipeline, ...], dict[str, Mapping[str, str]]]:
     pipelines: list[Pipeline] = []
     writers: dict[str, Mapping[str, str]] = {}
@@ -250,7 +297,7 @@ def _pipelines(
     return tuple(pipelines), writers
 
 
-def _targets(table: Mapping[str, Any], file: Path | None, problems: list[MlopsError]) -> dict[str, Target]:
+def _targets(table: Mapping[str, Any], file: str | None, problems: list[MlopsError]) -> dict[str, Target]:
     targets = {"local": Target("local")}
     for name, data in table.get("targets", {}).items():
         place = f"targets.{name}"

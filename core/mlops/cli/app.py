@@ -16,14 +16,23 @@ if TYPE_CHECKING:
     from mlops.plugins.commands import PluginCommand
 
 COMMANDS = {
-    "completion": ("mlops.cli.completion:completion", "Print what makes a shell complete names of nodes, pipelines and runs."),
+    "completion": (
+        "mlops.cli.completion:completion",
+        "Print what makes a shell complete names of nodes, pipelines and runs.",
+    ),
     "config": ("mlops.cli.config:config", "Show the settings and where each comes from."),
     "datasets": ("mlops.cli.datasets:datasets", "Look at what nodes have written."),
     "exec": ("mlops.cli.run_node:run_node", "The same as run-node."),
     "graph": ("mlops.cli.graph:graph", "Draw a pipeline, or a run of it, as text, Mermaid, DOT or HTML."),
     "nodes": ("mlops.cli.nodes:nodes", "List and show the nodes that are installed."),
-    "pipelines": ("mlops.cli.pipelines:pipelines", "List and show the pipelines that are installed or declared."),
-    "plugins": ("mlops.cli.plugins:plugins", "List the plugins that are installed, also those that do not work."),
+    "pipelines": (
+        "mlops.cli.pipelines:pipelines",
+        "List and show the pipelines that are installed or declared.",
+    ),
+    "plugins": (
+        "mlops.cli.plugins:plugins",
+        "List the plugins that are installed, also those that do not work.",
+    ),
     "run": ("mlops.cli.run:run", "Run a pipeline on this machine."),
     "run-node": ("mlops.cli.run_node:run_node", "Run one node, as a container does."),
     "runs": ("mlops.cli.runs:runs", "List and show what has run on this machine."),
@@ -60,7 +69,9 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        lines = {name: one.help for name, one in _added().items()} | {name: line for name, (_, line) in COMMANDS.items()}
+        lines = {name: one.help for name, one in _added().items()} | {
+            name: line for name, (_, line) in COMMANDS.items()
+        }
         rows = [(name, lines[name]) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
@@ -76,7 +87,10 @@ def _added() -> dict[str, PluginCommand]:
 def _of_plugin(added: PluginCommand) -> click.Command:
     from mlops.errors import PluginError
     from mlops.plugins.loading import load
+    from mlops.settings import load_settings
 
+    if why := load_settings(os.getcwd()).plugins.why_not(added.distribution):
+        raise PluginError(plugin=added.distribution, problem=f"its commands are switched off: {why}")
     try:
         command: click.Command = load(added.value)
     except Exception as cause:  # a plugin may raise anything while it is imported
@@ -120,7 +134,13 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except Exception as wrong:
         from mlops.cli.output import tell_error
 
-        sys.exit(tell_error(wrong, as_json="--json" in words, debug="--debug" in words or bool(os.environ.get("MLOPS_DEBUG"))))
+        sys.exit(
+            tell_error(
+                wrong,
+                as_json="--json" in words,
+                debug="--debug" in words or bool(os.environ.get("MLOPS_DEBUG")),
+            )
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -128,7 +148,12 @@ def _tell_usage(wrong: click.ClickException, words: Sequence[str]) -> None:
     if "--json" in words:
         import json
 
-        error = {"type": type(wrong).__name__, "message": wrong.format_message(), "hint": None, "exit_code": wrong.exit_code}
+        error = {
+            "type": type(wrong).__name__,
+            "message": wrong.format_message(),
+            "hint": None,
+            "exit_code": wrong.exit_code,
+        }
         click.echo(json.dumps({"error": error}))
     else:
         wrong.show()

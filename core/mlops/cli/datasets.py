@@ -18,7 +18,14 @@ def datasets() -> None:
 
 
 @datasets.command("list")
-@click.option("--run", "run_name", default="latest", metavar="RUN", help="The run to look at.", shell_complete=options.complete_runs)
+@click.option(
+    "--run",
+    "run_name",
+    default="latest",
+    metavar="RUN",
+    help="The run to look at.",
+    shell_complete=options.complete_runs,
+)
 @options.as_json
 def list_datasets(run_name: str, as_json: bool) -> None:
     """List what a run has committed."""
@@ -36,8 +43,17 @@ def list_datasets(run_name: str, as_json: bool) -> None:
 
 @datasets.command("show")
 @click.argument("name")
-@click.option("--run", "run_name", default="latest", metavar="RUN", help="The run to look at.", shell_complete=options.complete_runs)
-@click.option("-n", "--rows", type=click.IntRange(min=0), default=10, show_default=True, help="How many rows of a table.")
+@click.option(
+    "--run",
+    "run_name",
+    default="latest",
+    metavar="RUN",
+    help="The run to look at.",
+    shell_complete=options.complete_runs,
+)
+@click.option(
+    "-n", "--rows", type=click.IntRange(min=0), default=10, show_default=True, help="How many rows of a table."
+)
 @options.as_json
 def show_dataset(name: str, run_name: str, rows: int, as_json: bool) -> None:
     """Show the schema and the head of a dataset."""
@@ -64,7 +80,9 @@ def show_dataset(name: str, run_name: str, rows: int, as_json: bool) -> None:
         return
     click.echo(f"{click.style(name, bold=True)}  {record.type} as {record.serializer}, {size(record.bytes)}"
                + (f", {record.rows:,} rows" if record.rows is not None else ""))  # fmt: skip
-    click.echo(f"  {os.path.relpath(os.path.join(outcome.run.folder, record.path))}, sha256 {record.sha256[:12]}, by {manifest.node}\n")
+    click.echo(
+        f"  {os.path.relpath(os.path.join(outcome.run.folder, record.path))}, sha256 {record.sha256[:12]}, by {manifest.node}\n"
+    )
     if look.schema:
         print_table([{"column": column, "type": kind} for column, kind in look.schema], ["column", "type"])
         click.echo("")

@@ -12,9 +12,26 @@ from mlops.cli import options
 
 @click.command()
 @click.argument("pipeline", shell_complete=options.complete_pipelines)
-@click.option("--format", "form", type=click.Choice(["text", "mermaid", "dot", "html"]), default="text", show_default=True)
-@click.option("--run", "run_name", metavar="RUN", help='Show the states and timings of a run; "latest" for the newest.', shell_complete=options.complete_runs)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a file instead of standard output.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "mermaid", "dot", "html"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--run",
+    "run_name",
+    metavar="RUN",
+    help='Show the states and timings of a run; "latest" for the newest.',
+    shell_complete=options.complete_runs,
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a file instead of standard output.",
+)
 def graph(pipeline: str, form: str, run_name: str | None, output: Path | None) -> None:
     """Draw a pipeline, or a run of it.
 
@@ -23,7 +40,7 @@ def graph(pipeline: str, form: str, run_name: str | None, output: Path | None) -
       mlops graph churn
       mlops graph churn --format html --run latest -o churn.html
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from mlops.cli.runs import open_run
     from mlops.drawing.formats import render
@@ -34,7 +51,9 @@ def graph(pipeline: str, form: str, run_name: str | None, output: Path | None) -
     if run_name is not None:
         outcome, manifests = open_run(project, run_name, pipeline=drawn.pipeline.name)
         outputs = {manifest.node: manifest.outputs for manifest in manifests}
-        outcome = replace(outcome, nodes=tuple(replace(one, outputs=outputs.get(one.node, ())) for one in outcome.nodes))
+        outcome = replace(
+            outcome, nodes=tuple(replace(one, outputs=outputs.get(one.node, ())) for one in outcome.nodes)
+        )
     text = render(drawn, form, outcome)
     if output is None:
         click.echo(text)

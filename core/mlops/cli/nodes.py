@@ -20,7 +20,12 @@ def nodes() -> None:
 
 @nodes.command("list")
 @click.option("--plugin", metavar="DISTRIBUTION", help="Only the nodes of this distribution.")
-@click.option("--pipeline", metavar="NAME", help="Only the nodes of this pipeline.", shell_complete=options.complete_pipelines)
+@click.option(
+    "--pipeline",
+    metavar="NAME",
+    help="Only the nodes of this pipeline.",
+    shell_complete=options.complete_pipelines,
+)
 @click.option("--refresh", is_flag=True, help="Import every plugin again instead of trusting what is known.")
 @options.as_json
 def list_nodes(plugin: str | None, pipeline: str | None, refresh: bool, as_json: bool) -> None:
@@ -36,7 +41,9 @@ def list_nodes(plugin: str | None, pipeline: str | None, refresh: bool, as_json:
     if refresh:
         project.discovery = project.discover(refresh=True)
     registry = project.registry
-    rows = [row for row in node_rows(registry) if plugin in (None, row["plugin"]) and pipeline in (None, *row["pipelines"])]
+    rows = [
+        row for row in node_rows(registry) if plugin in (None, row["plugin"]) and pipeline in (None, *row["pipelines"])
+    ]
     failures = [failure_row(failure) for failure in registry.failures if plugin in (None, failure.distribution)]
     if as_json:
         print_json({"nodes": rows, "failures": failures})
@@ -48,7 +55,9 @@ def list_nodes(plugin: str | None, pipeline: str | None, refresh: bool, as_json:
         ["name", "plugin", "version", "status", "pipelines", "reads → writes"],
         empty="no nodes are installed: pip install a plugin, for example mlops-churn",
     )
-    tell_failures(registry.failures if plugin is None else [one for one in registry.failures if one.distribution == plugin])
+    tell_failures(
+        registry.failures if plugin is None else [one for one in registry.failures if one.distribution == plugin]
+    )
 
 
 @nodes.command("show")
@@ -114,7 +123,8 @@ def node_row(node: Node, pipelines: tuple[str, ...]) -> dict[str, Any]:  # Any: 
         "inputs": list(node.datasets),
         "outputs": list(node.outputs),
         "params": {
-            parameter.name: {"type": parameter.type or "Any", "default": parameter.default} for parameter in node.parameters
+            parameter.name: {"type": parameter.type or "Any", "default": parameter.default}
+            for parameter in node.parameters
         },
         "services": list(node.services),
         "resources": {"cpu": node.resources.cpu, "memory": node.resources.memory, "gpu": node.resources.gpu},

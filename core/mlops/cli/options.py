@@ -14,7 +14,12 @@ from mlops.project import Project
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])  # Any: a command's own options
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
-target = click.option("--target", metavar="NAME", help="The target of the project's settings to use.", shell_complete=lambda *_: _targets())
+target = click.option(
+    "--target",
+    metavar="NAME",
+    help="The target of the project's settings to use.",
+    shell_complete=lambda *_: _targets(),
+)
 
 
 def project(**flags: object) -> Project:

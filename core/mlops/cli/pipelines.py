@@ -23,7 +23,10 @@ def pipelines() -> None:
 def list_pipelines(as_json: bool) -> None:
     """List every pipeline, also those that cannot be run as things are."""
     project = options.project()
-    rows = [_row(project, one.name if not one.distribution else f"{one.distribution}:{one.name}") for one in project.registry.pipelines]
+    rows = [
+        _row(project, one.name if not one.distribution else f"{one.distribution}:{one.name}")
+        for one in project.registry.pipelines
+    ]
     if as_json:
         print_json({"pipelines": rows})
         return
@@ -47,7 +50,9 @@ def show_pipeline(name: str, as_json: bool) -> None:
             {
                 **to_data(pipeline),
                 "order": [node.full_name for node in graph.nodes],
-                "edges": [{"from": edge.source, "to": edge.target, "datasets": list(edge.datasets)} for edge in graph.edges],
+                "edges": [
+                    {"from": edge.source, "to": edge.target, "datasets": list(edge.datasets)} for edge in graph.edges
+                ],
                 "unread": list(graph.unread),
             }
         )
@@ -59,7 +64,9 @@ def show_pipeline(name: str, as_json: bool) -> None:
         click.echo(f"  parameters  {', '.join(f'{key}={value!r}' for key, value in pipeline.parameters.items())}")
     click.echo("  nodes")
     for number, node in enumerate(graph.nodes, 1):
-        click.echo(f"    {number}. {node.full_name}: {', '.join(node.datasets) or '·'} → {', '.join(node.outputs) or '·'}")
+        click.echo(
+            f"    {number}. {node.full_name}: {', '.join(node.datasets) or '·'} → {', '.join(node.outputs) or '·'}"
+        )
     if graph.unread:
         click.echo(f"  nobody reads {', '.join(graph.unread)}")
 

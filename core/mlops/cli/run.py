@@ -21,13 +21,56 @@ LAST_LINES = 12
 
 @click.command()
 @click.argument("pipeline", shell_complete=options.complete_pipelines)
-@click.option("-p", "--param", "params", multiple=True, metavar="KEY=VALUE", help="A parameter: max_depth=8, or train_model.max_depth=8.")
-@click.option("--from", "start", multiple=True, metavar="NODE", help="Start with this node; what it reads comes from the newest run.", shell_complete=options.complete_nodes)
-@click.option("--to", "end", multiple=True, metavar="NODE", help="End with this node.", shell_complete=options.complete_nodes)
-@click.option("--only", multiple=True, metavar="NODE", help="Run this node alone; can be given several times.", shell_complete=options.complete_nodes)
-@click.option("--executor", type=click.Choice(["inline", "process"]), help="Run nodes in this process, or each in its own.")
-@click.option("--max-workers", type=click.IntRange(min=1), metavar="N", help="Run up to N nodes at once (implies --executor process).")
-@click.option("--resume", is_flag=False, flag_value="latest", metavar="[RUN]", help="Continue a run from what it has committed; the newest without RUN.", shell_complete=options.complete_runs)
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter: max_depth=8, or train_model.max_depth=8.",
+)
+@click.option(
+    "--from",
+    "start",
+    multiple=True,
+    metavar="NODE",
+    help="Start with this node; what it reads comes from the newest run.",
+    shell_complete=options.complete_nodes,
+)
+@click.option(
+    "--to",
+    "end",
+    multiple=True,
+    metavar="NODE",
+    help="End with this node.",
+    shell_complete=options.complete_nodes,
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NODE",
+    help="Run this node alone; can be given several times.",
+    shell_complete=options.complete_nodes,
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["inline", "process"]),
+    help="Run nodes in this process, or each in its own.",
+)
+@click.option(
+    "--max-workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Run up to N nodes at once (implies --executor process).",
+)
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="latest",
+    metavar="[RUN]",
+    help="Continue a run from what it has committed; the newest without RUN.",
+    shell_complete=options.complete_runs,
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show what nodes print and log, as it happens.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
 @options.target
@@ -64,12 +107,21 @@ def run(
         executor = "process"
     project = options.project(run__executor=executor, run__max_workers=max_workers, target=target)
     request = Request(
-        pipeline=pipeline, parameters=parameters(params), start=start, end=end, only=only, resume=resume, echo=verbose
+        pipeline=pipeline,
+        parameters=parameters(params),
+        start=start,
+        end=end,
+        only=only,
+        resume=resume,
+        echo=verbose,
     )
     launch = prepare(project, request)
     if not quiet and not as_json:
         verb = "resuming" if launch.resumed else "running"
-        click.echo(f"{verb} {launch.graph.pipeline.name} as {launch.run.run_id} ({len(launch.graph.nodes)} nodes)", err=True)
+        click.echo(
+            f"{verb} {launch.graph.pipeline.name} as {launch.run.run_id} ({len(launch.graph.nodes)} nodes)",
+            err=True,
+        )
     with progress_of(launch.graph.nodes, quiet=quiet or (as_json and not sys.stderr.isatty())) as view:
 
         def observers(_: Launch) -> list[Any]:  # Any: the views share a protocol with the runner's observers
@@ -105,9 +157,14 @@ def tell_run(outcome: RunOutcome, graph: Graph | None = None) -> None:
     names = {node.full_name: node.name for node in graph.nodes} if graph else {}
     for one in outcome.nodes:
         if one.state is State.FAILED and one.error is not None:
-            click.echo(f"\n{paint('failed', MARKS[State.FAILED])} {names.get(one.node, one.node)}: {one.error.type}: {one.error.message}")
+            click.echo(
+                f"\n{paint('failed', MARKS[State.FAILED])} {names.get(one.node, one.node)}: {one.error.type}: {one.error.message}"
+            )
             if one.error.traceback:
-                click.echo("".join(f"    {line}\n" for line in one.error.traceback.rstrip().splitlines()[-LAST_LINES:]), nl=False)
+                click.echo(
+                    "".join(f"    {line}\n" for line in one.error.traceback.rstrip().splitlines()[-LAST_LINES:]),
+                    nl=False,
+                )
             elif lines := last_lines(one.log, LAST_LINES):
                 click.echo("".join(f"    {line}\n" for line in lines), nl=False)
             if one.error.hint:

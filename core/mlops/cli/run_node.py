@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from mlops.cli import options
-from mlops.errors import AmbiguousNodeError, MlopsError, NodeDefinitionError, PluginError, UnknownNameError, UsageError
+from mlops.errors import (
+    AmbiguousNodeError,
+    MlopsError,
+    NodeDefinitionError,
+    PluginError,
+    UnknownNameError,
+    UsageError,
+)
 
 NODE_RAISED, NOT_LOADABLE, BAD_INPUTS, AUTHENTICATION, VERSION_SKEW = 10, 11, 12, 13, 14
 """Exit codes, so that whoever started the container knows what to mend."""
@@ -24,13 +31,30 @@ class NodeRunFailed(MlopsError):
 @click.command("run-node")
 @click.argument("name", metavar="NODE", required=False, shell_complete=options.complete_nodes)
 @click.option("--node", "option_name", metavar="NODE", help="The node, where an argument is not convenient.")
-@click.option("--inputs", metavar="JSON", default="{}", help="Parameters and datasets: a value, a file, or {\"run\": RUN}.")
+@click.option(
+    "--inputs",
+    metavar="JSON",
+    default="{}",
+    help='Parameters and datasets: a value, a file, or {"run": RUN}.',
+)
 @click.option("--outputs", metavar="JSON", default="{}", help="Specifications of outputs; a path gets a copy.")
-@click.option("--run", "run_name", metavar="RUN", help="Take datasets that --inputs does not give from this run.", shell_complete=options.complete_runs)
+@click.option(
+    "--run",
+    "run_name",
+    metavar="RUN",
+    help="Take datasets that --inputs does not give from this run.",
+    shell_complete=options.complete_runs,
+)
 @click.option("-q", "--quiet", is_flag=True, help="Do not repeat what the node prints.")
 @options.as_json
 def run_node(
-    name: str | None, option_name: str | None, inputs: str, outputs: str, run_name: str | None, quiet: bool, as_json: bool
+    name: str | None,
+    option_name: str | None,
+    inputs: str,
+    outputs: str,
+    run_name: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> int:
     """Run one node, as a container does.
 
@@ -89,7 +113,10 @@ def _object(text: str, option: str) -> dict[str, Any]:  # Any: JSON
     try:
         value = json.loads(text)
     except ValueError as cause:
-        raise BadJson(f"{option} is not JSON: {cause}", hint=f"""quote it for the shell: {option} '{{"customer_count": 1000}}'""") from cause
+        raise BadJson(
+            f"{option} is not JSON: {cause}",
+            hint=f"""quote it for the shell: {option} '{{"customer_count": 1000}}'""",
+        ) from cause
     if not isinstance(value, dict):
         raise BadJson(f"{option} is {type(value).__name__}, not an object", hint="""write {"name": value}""")
     return value

@@ -23,8 +23,15 @@ def runs() -> None:
 
 
 @runs.command("list")
-@click.option("--pipeline", metavar="NAME", help="Only runs of this pipeline.", shell_complete=options.complete_pipelines)
-@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first.")
+@click.option(
+    "--pipeline",
+    metavar="NAME",
+    help="Only runs of this pipeline.",
+    shell_complete=options.complete_pipelines,
+)
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first."
+)
 @options.as_json
 def list_runs(pipeline: str | None, limit: int, as_json: bool) -> None:
     """List the newest runs."""
@@ -65,16 +72,18 @@ def show_run(name: str, as_json: bool) -> None:
     project = options.project()
     outcome, manifests = open_run(project, name)
     if as_json:
-        rows = [
-            {**dataset_row(record), "node": manifest.node} for manifest in manifests for record in manifest.outputs
-        ]
+        rows = [{**dataset_row(record), "node": manifest.node} for manifest in manifests for record in manifest.outputs]
         print_json({**run_row(outcome), "datasets": rows})
         return
     run = outcome.run
-    click.echo(f"{click.style(run.run_id, bold=True)}  {run.pipeline}  {paint(outcome.state.value)}  {outcome.reason}".rstrip())
+    click.echo(
+        f"{click.style(run.run_id, bold=True)}  {run.pipeline}  {paint(outcome.state.value)}  {outcome.reason}".rstrip()
+    )
     took = seconds(None if outcome.ended is None else outcome.ended - run.started)
     again = f", continued {run.resumed} times" if run.resumed else ""
-    click.echo(f"  started {moment(run.started)}, took {took or '…'}{again}; {run.executor}, target {run.target}, auth {run.auth_mode}")
+    click.echo(
+        f"  started {moment(run.started)}, took {took or '…'}{again}; {run.executor}, target {run.target}, auth {run.auth_mode}"
+    )
     click.echo(f"  with {', '.join(f'{name} {version}' for name, version in run.versions.items())}\n")
     print_table(
         [
@@ -124,7 +133,9 @@ def open_run(project: Project, name: str, *, pipeline: str | None = None) -> tup
     serializers = serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle)
     manifests = FileStore(outcome.run.folder, serializers).manifests()
     order = [one.node for one in outcome.nodes]
-    return outcome, sorted(manifests.values(), key=lambda one: order.index(one.node) if one.node in order else len(order))
+    return outcome, sorted(
+        manifests.values(), key=lambda one: order.index(one.node) if one.node in order else len(order)
+    )
 
 
 def dataset_row(record: Any) -> dict[str, Any]:  # Any: DatasetRecord in, JSON out

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
 
 import mlops
 from mlops.errors import PluginError, SeveralError
+from mlops.nodes import Node
 from mlops.plugins import cache, commands, distributions
+from mlops.plugins.environment import environment as installed_in
 from mlops.plugins.knowledge import EntryPoint, Failure, Knowledge
 from mlops.plugins.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Discovery:
+class Discovery(Struct, frozen=True):
     """What is known of every plugin that may be used, and a row for every one that may not or does not work."""
 
     known: tuple[Knowledge, ...]
@@ -35,48 +37,86 @@ def discover(
     Raises:
         PluginError, SeveralError: in strict mode, when a plugin in use is broken.
     """
+    environment = installed_in()
     kept = None if refresh else cache.read(mlops.__version__)
-    environment = distributions.environment()
     if kept is not None and kept.environment == environment and _unchanged(kept, policy):
-        discovery = _chosen(kept.known, policy)
-    else:
-        known = _looked_at(kept, policy, progress)
-        cache.write(cache.Cache(mlops.__version__, environment, known))
-        commands.remember(
-            environment,
-            ((one.knowledge.distribution, command) for one in known for command in one.knowledge.commands),
-        )
+        known = [(name, entry.knowledge if policy.allows(name) else None) for name, entry in kept.known.items()]
         discovery = _chosen(known, policy)
+    else:
+        looked = _looked_at(kept, policy, progress)
+        cache.write(
+            mlops.__version__,
+            environment,
+            ((one.distribution, cache.entry_of(metadata, one)) for metadata, one in looked),
+        )
+        offered = [(one.distribution, command) for _, one in looked for command in one.commands]
+        commands.remember(environment, offered)
+        discovery = _chosen([(one.distribution, one) for _, one in looked], policy)
     if policy.strict:
         _insist(discovery)
     return discovery
 
 
+class Found(Struct, frozen=True):
+    """A node that was found without decoding what is known of the others, and the plugins that implement hooks."""
+
+    node: Node
+    hooked: tuple[Knowledge, ...]
+
+
+def find(name: str, policy: Policy) -> Found | None:
+    """Return the node of a short or full name from the cache alone; None where only ``discover`` can tell.
+
+    That is: something was installed, removed or changed, the name is not that of exactly one usable node, or strict
+    mode wants all plugins to be looked at.
+    """
+    kept = None if policy.strict else cache.read(mlops.__version__)
+    if kept is None or kept.environment != installed_in():
+        return None
+    distribution, colon, short = name.rpartition(":")
+    owners = [
+        owner
+        for owner, entry in kept.known.items()
+        if short in entry.nodes and (not colon or owner == distribution) and policy.allows(owner)
+    ]
+    if len(owners) != 1:
+        return None
+    needed = {
+        owner: entry for owner, entry in kept.known.items() if owner in owners or (entry.hooks and policy.allows(owner))
+    }
+    if any(entry.state != distributions.state(entry.metadata, entry.folders) for entry in needed.values()):
+        return None
+    known = {owner: entry.knowledge for owner, entry in needed.items()}
+    node = next((node for node in known[owners[0]].nodes if node.name == short), None)
+    return None if node is None else Found(node, tuple(one for one in known.values() if one.hooks))
+
+
 def _unchanged(kept: cache.Cache, policy: Policy) -> bool:
     """Tell whether each allowed plugin has been looked at and is as it was."""
     return all(
-        known.knowledge.state == distributions.state(known.metadata, known.knowledge.folders)
-        for known in kept.known
-        if policy.allows(known.knowledge.distribution)
+        entry.state == distributions.state(entry.metadata, entry.folders)
+        for name, entry in kept.known.items()
+        if policy.allows(name)
     )
 
 
 def _looked_at(
     kept: cache.Cache | None, policy: Policy, progress: Callable[[str], None]
-) -> tuple[cache.Known, ...]:
-    """Return what is known of every installed plugin, looking at those that are new, changed, or were broken before.
+) -> list[tuple[str, Knowledge]]:
+    """Return what is known of every installed plugin with the folder of its metadata, after looking at what is new.
 
     A broken one is looked at again since what it lacked may have been installed. A blocked one is never looked at; it
     is kept with an empty state, so that it counts as changed as soon as it is allowed.
     """
     from mlops.plugins import inspection
 
-    before = {known.metadata: known.knowledge for known in kept.known} if kept else {}
+    before = {entry.metadata: entry for entry in kept.known.values()} if kept else {}
     installed = distributions.plugin_distributions()
     after: dict[str, Knowledge] = {}
     to_look_at = []
     for distribution in installed:
-        knowledge = before.get(distribution.metadata)
+        entry = before.get(distribution.metadata)
+        knowledge = None if entry is None else entry.knowledge
         if not policy.allows(distribution.name):
             after[distribution.name] = knowledge or Knowledge(
                 distribution.name, distribution.version, state="", entry_points=distribution.entry_points
@@ -94,25 +134,25 @@ def _looked_at(
         to_look_at, seconds=policy.seconds, progress=lambda distribution: progress(distribution.name)
     ):
         after[knowledge.distribution] = knowledge
-    return tuple(cache.Known(distribution.metadata, after[distribution.name]) for distribution in installed)
+    return [(distribution.metadata, after[distribution.name]) for distribution in installed]
 
 
-def _chosen(known: tuple[cache.Known, ...], policy: Policy) -> Discovery:
+def _chosen(known: Sequence[tuple[str, Knowledge | None]], policy: Policy) -> Discovery:
+    """Return the discovery of what the policy allows; of what it does not, no more than the name need be known."""
     allowed, blocked = [], []
-    for one in known:
-        knowledge = one.knowledge
-        why = policy.why_not(knowledge.distribution)
-        if why is None:
+    for name, knowledge in known:
+        why = policy.why_not(name)
+        if why is not None:
+            blocked.append(_blocked(name, why))
+        elif knowledge is not None:
             allowed.append(knowledge)
-        else:
-            blocked.append(_blocked(knowledge, why))
     return Discovery(known=tuple(allowed), blocked=tuple(blocked))
 
 
-def _blocked(knowledge: Knowledge, why: str) -> Failure:
+def _blocked(distribution: str, why: str) -> Failure:
     return Failure(
-        distribution=knowledge.distribution,
-        version=knowledge.version,
+        distribution=distribution,
+        version="",
         entry_point="",
         reason="blocked",
         problem=f"it is not imported: {why}",

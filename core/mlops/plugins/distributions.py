@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from mlops.plugins.knowledge import EntryPoint
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 GROUPS = ("mlops.nodes", "mlops.pipelines", "mlops.plugins", "mlops.commands")
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(Struct, frozen=True):
     """An installed distribution with entry points of ours.
 
     ``metadata`` is the folder of its metadata. ``folders`` are the folders its code is in when it is installed in
@@ -40,23 +38,6 @@ def normalized(name: str) -> str:
     Source: Python packaging specification, "Names and normalization".
     """
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def environment() -> dict[str, int]:
-    """Return the folders that distributions are installed in, each with its time of change in nanoseconds.
-
-    Installing, upgrading or removing a distribution changes the time of its folder; one ``stat`` a folder tells.
-    """
-    library = os.path.dirname(os.__file__)
-    skipped = {library, os.path.join(library, "lib-dynload"), os.getcwd(), os.path.dirname(sys.argv[0] or ".")}
-    times = {}
-    for folder in sys.path:
-        if folder and folder not in skipped:
-            try:
-                times[folder] = os.stat(folder).st_mtime_ns
-            except OSError:
-                continue
-    return times
 
 
 def plugin_distributions() -> tuple[Distribution, ...]:
@@ -87,20 +68,25 @@ def plugin_distributions() -> tuple[Distribution, ...]:
 
 def state(metadata: str, folders: Sequence[str]) -> str:
     """Return what the files of a distribution look like now, as a short text; equal text means that nothing changed."""
-    seen = hashlib.blake2b(digest_size=12)
     try:
-        seen.update(str(os.stat(os.path.join(metadata, "entry_points.txt")).st_mtime_ns).encode())
-        seen.update(str(os.stat(metadata).st_mtime_ns).encode())
+        times = f"{os.stat(os.path.join(metadata, 'entry_points.txt')).st_mtime_ns}.{os.stat(metadata).st_mtime_ns}"
     except OSError:
-        seen.update(b"gone")
+        return "gone"
+    if not folders:
+        return times
+    import hashlib
+
+    seen = hashlib.blake2b(digest_size=12)
     for folder in folders:
         for path, status in _code_files(folder):
             seen.update(f"{path}:{status.st_size}:{status.st_mtime_ns}".encode())
-    return seen.hexdigest()
+    return f"{times}.{seen.hexdigest()}"
 
 
 def digest(metadata: str, folders: Sequence[str]) -> str:
     """Return a digest of the content of a distribution's code: equal code, equal digest, wherever it is installed."""
+    import hashlib
+
     seen = hashlib.sha256()
     if folders:
         for folder in folders:

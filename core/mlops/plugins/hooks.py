@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import pluggy
+from msgspec import Struct
 
 from mlops.errors import PluginError, closest
 from mlops.plugins import hookspecs
 from mlops.plugins.knowledge import HookPlugin, Knowledge
 from mlops.plugins.loading import load
 
-SPECIFIED = tuple(
-    name for name, value in vars(hookspecs).items() if callable(value) and hasattr(value, "mlops_spec")
-)
+SPECIFIED = tuple(name for name, value in vars(hookspecs).items() if callable(value) and hasattr(value, "mlops_spec"))
 
 
-OBSERVED_BY_NODES = ("before_node_run", "after_node_run", "on_node_error")
-OBSERVED_BY_RUNS = ("before_pipeline_run", "after_pipeline_run", "on_pipeline_error")
-
-
-@dataclass(frozen=True, slots=True)
-class HookError:
+class HookError(Struct, frozen=True):
     """An observer that raised: which hook of which distribution, and what it raised. The run went on."""
 
     hook: str
@@ -132,4 +125,8 @@ def _implementations(manager: pluggy.PluginManager, hook: str) -> list[pluggy.Ho
     found: list[pluggy.HookImpl] = getattr(manager.hook, hook).get_hookimpls()
     first = [one for one in found if one.tryfirst]
     last = [one for one in found if one.trylast]
-    return [*reversed(first), *(one for one in found if not one.tryfirst and not one.trylast), *reversed(last)]
+    return [
+        *reversed(first),
+        *(one for one in found if not one.tryfirst and not one.trylast),
+        *reversed(last),
+    ]

@@ -29,7 +29,7 @@ hookimpl = pluggy.HookimplMarker("mlops")
 
 
 @hookspec
-def register_nodes() -> Iterable[Callable[..., object]]:
+def register_nodes() -> Iterable[Callable[..., object]]:  # type: ignore[empty-body]  # a specification
     """Offer nodes: functions, marked with ``@node`` or not.
 
     Called when the plugin is looked at (once per version of its distribution, the answer is remembered) and when one of
@@ -39,7 +39,7 @@ def register_nodes() -> Iterable[Callable[..., object]]:
 
 
 @hookspec
-def register_pipelines() -> Iterable[Pipeline]:
+def register_pipelines() -> Iterable[Pipeline]:  # type: ignore[empty-body]  # a specification
     """Offer pipelines.
 
     Called when the plugin is looked at; the answer is remembered per version of its distribution.
@@ -47,7 +47,7 @@ def register_pipelines() -> Iterable[Pipeline]:
 
 
 @hookspec
-def register_serializers() -> Iterable[Serializer]:
+def register_serializers() -> Iterable[Serializer]:  # type: ignore[empty-body]  # a specification
     """Offer ways to store further types of datasets.
 
     Called once in every process that reads or writes a dataset, before the first one. Two plugins that store one type

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import IO
 
 import msgspec
@@ -51,7 +52,11 @@ class _Probe:
     def __init__(self) -> None:
         # `-P` would be wanted, but Python 3.10 lacks it: the probe must not find modules in the current folder
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "import sys; sys.path.pop(0); from mlops.plugins.probe import main; main()"],
+            [
+                sys.executable,
+                "-c",
+                "import sys; sys.path.pop(0); from mlops.plugins.probe import main; main()",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -83,10 +88,8 @@ class _Probe:
         if self._process.stdin is not None:
             self._process.stdin.close()
         if hasattr(os, "killpg"):
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self._process.kill()
         self._process.wait()
         if self._process.stdout is not None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from mlops.nodes import Node
 
 Reason = Literal["raises", "hangs", "exits", "prints", "misspelt", "duplicate", "invalid", "blocked"]
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPoint:
+OBSERVED_BY_NODES = ("before_node_run", "after_node_run", "on_node_error")
+OBSERVED_BY_RUNS = ("before_pipeline_run", "after_pipeline_run", "on_pipeline_error")
+"""Hooks that are called in the process of a node, and in that of a run."""
+
+
+class EntryPoint(Struct, frozen=True):
     """One line of a distribution's entry points; ``value`` is ``module`` or ``module:object``."""
 
     group: str
@@ -20,8 +25,7 @@ class EntryPoint:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Something a plugin stumbled over, as a row: which distribution and entry point, the reason, and the mend.
 
     A ``warning`` leaves the nodes of the plugin usable.
@@ -38,8 +42,7 @@ class Failure:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HookPlugin:
+class HookPlugin(Struct, frozen=True):
     """An object of the group ``mlops.plugins``, and the names of the hooks it implements."""
 
     name: str
@@ -47,8 +50,7 @@ class HookPlugin:
     hooks: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command that a plugin adds to ``mlops``: its name, where it is, and one line of help."""
 
     name: str
@@ -56,8 +58,7 @@ class Command:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Knowledge:
+class Knowledge(Struct, frozen=True):
     """All that one look at a distribution told.
 
     ``state`` is what its files looked like then (sizes and times, no content): while it is the same, so is the rest.
@@ -81,3 +82,8 @@ class Knowledge:
     def broken(self) -> bool:
         """Whether something of it cannot be used."""
         return any(failure.severity == "error" for failure in self.failures)
+
+
+def implementing(known: Iterable[Knowledge], hooks: Sequence[str]) -> tuple[Knowledge, ...]:
+    """Return the distributions that implement one of these hooks; the others need not be imported for them."""
+    return tuple(one for one in known if any(set(plugin.hooks) & set(hooks) for plugin in one.hooks))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from mlops.plugins.distributions import normalized
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What the project and its environment say of plugins.
 
     ``allow`` is None when every installed plugin may be used, and empty when none may. Entries are names of

@@ -13,11 +13,11 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from io import TextIOWrapper
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from mlops.errors import MlopsError, closest
 from mlops.nodes import Node, Origin, describe, node_name, source_of

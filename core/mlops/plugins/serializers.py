@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mlops.errors import PluginError
+from mlops.plugins.knowledge import implementing
 
 if TYPE_CHECKING:
     from mlops.datasets.serializers import Serializer, Serializers
@@ -21,7 +22,7 @@ def serializers_of(known: Iterable[Knowledge], *, allow_pickle: bool = False) ->
     """
     from mlops.datasets import serializers
 
-    known = [one for one in known if any("register_serializers" in plugin.hooks for plugin in one.hooks)]
+    known = implementing(known, ("register_serializers",))
     if not known:
         return serializers.builtin(allow_pickle=allow_pickle)
     from mlops.plugins.hooks import Hooks

@@ -27,9 +27,10 @@ class Inputs(Mapping[str, object]):
         if name in self._parameters:
             return self._parameters[name]
         similar = closest(name, self)
-        raise KeyError(f"{name!r} is neither a dataset nor a parameter of this node; " + (
-            f"did you mean {similar!r}?" if similar else f"there is: {', '.join(self) or 'nothing'}"
-        ))
+        raise KeyError(
+            f"{name!r} is neither a dataset nor a parameter of this node; "
+            + (f"did you mean {similar!r}?" if similar else f"there is: {', '.join(self) or 'nothing'}")
+        )
 
     def __iter__(self) -> Iterator[str]:
         yield from dict.fromkeys((*self._datasets, *self._parameters))
@@ -73,7 +74,9 @@ class Outputs(MutableMapping[str, object]):
         return len({*self._specifications, *self.values_set})
 
 
-def returned(value: object, *, outputs: tuple[str, ...], assigned: Mapping[str, object], node: str) -> dict[str, object]:
+def returned(
+    value: object, *, outputs: tuple[str, ...], assigned: Mapping[str, object], node: str
+) -> dict[str, object]:
     """Return the value of each output, from what the function returned and from what it assigned.
 
     One output is the return value; several are a dict. A node without declared outputs writes what it assigned, and

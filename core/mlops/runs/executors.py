@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mlops.runs.node_run import Order, Stopped, run_node
-from mlops.runs.outcome import NodeOutcome
-from mlops.runs.runner import interrupted
+from mlops.runs.outcome import NodeOutcome, interrupted
+from mlops.runs.preparation import Preparation
 from mlops.runs.workers import Execute, Workers, execute_with
 
 if TYPE_CHECKING:
-    from mlops.plugins.knowledge import Knowledge
-
-
-class Preparation(Protocol):
-    """What makes the keyword arguments of ``run_node`` in the process that will call it; it can be pickled."""
-
-    def __call__(self) -> dict[str, Any]:  # Any: see run_node
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class LocalPreparation:
-    """Stores, hooks and services for nodes that run on this machine.
-
-    ``known`` are the plugins whose hooks are called in the process of a node. ``echo`` repeats what nodes print on
-    standard error. ``connection`` is what a session is made from, None where the run has no services.
-    """
-
-    folder: str
-    allow_pickle: bool
-    known: tuple[Knowledge, ...] = ()
-    echo: bool = False
-    connection: Any = None  # Any: keyword arguments of snowflake.connector.connect
-
-    def __call__(self) -> dict[str, Any]:  # Any: see run_node
-        from mlops.datasets.store import FileStore
-        from mlops.plugins.hooks import OBSERVED_BY_NODES, Hooks
-        from mlops.plugins.serializers import serializers_of
-        from mlops.runs.services import services_for
-
-        serializers = serializers_of(self.known, allow_pickle=self.allow_pickle)
-        hooks = Hooks(self.known, OBSERVED_BY_NODES)
-        return {
-            "store": FileStore(self.folder, serializers),
-            "stores": {},
-            "services": services_for(self.connection),
-            "hooks": hooks or None,
-            "echo": sys.stderr if self.echo else None,
-        }
+    pass
 
 
 class InlineExecutor:
@@ -89,19 +48,15 @@ class InlineExecutor:
                 self._keywords = self._preparation()
             return (run_node(order, **self._keywords),)
         except Stopped:
-            return (interrupted(order, started),)
+            return (interrupted(order.node.full_name, order.attempt, started),)
 
     def stop(self) -> None:
         """Ask what runs aside to end."""
         if self._aside is not None:
             self._aside.stop()
 
-    def __enter__(self) -> InlineExecutor:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End what runs aside, and the services."""
         if self._aside is not None:
             self._aside.close()
         if self._keywords is not None:
@@ -113,9 +68,7 @@ class ProcessExecutor:
 
     interruptible = False
 
-    def __init__(
-        self, preparation: Preparation, *, width: int, grace: float, modules: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, preparation: Preparation, *, width: int, grace: float, modules: Sequence[str] = ()) -> None:
         self.width = width
         self._workers = Workers(partial(_prepared, preparation), modules, grace=grace)
         self._running: set[str] = set()
@@ -140,14 +93,6 @@ class ProcessExecutor:
     def close(self) -> None:
         """End the processes."""
         self._workers.close()
-
-    def __enter__(self) -> ProcessExecutor:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _prepared(preparation: Preparation) -> Execute:

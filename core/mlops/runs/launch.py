@@ -6,25 +6,28 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mlops.datasets.manifest import DatasetRecord
 from mlops.datasets.store import FileStore
 from mlops.errors import RunError, UnknownNameError
 from mlops.graph import Graph
 from mlops.parameters import Layer, as_objects, settle
-from mlops.plugins.hooks import OBSERVED_BY_RUNS, Hooks
+from mlops.plugins.hooks import Hooks
+from mlops.plugins.knowledge import OBSERVED_BY_RUNS
 from mlops.plugins.serializers import serializers_of
 from mlops.project import Project
-from mlops.runs.executors import InlineExecutor, LocalPreparation, ProcessExecutor, processors
+from mlops.runs.executors import InlineExecutor, ProcessExecutor, processors
 from mlops.runs.lock import RunLock
-from mlops.runs.outcome import RunInfo, RunOutcome, State
+from mlops.runs.outcome import RunInfo, RunOutcome, State, new_run_id
+from mlops.runs.preparation import LocalPreparation
 from mlops.runs.records import RunRecords
-from mlops.runs.runner import Observer, Runner, new_run_id, refuse_unknown_datasets, stopped_by_signals
+from mlops.runs.runner import Observer, Runner, refuse_unknown_datasets
+from mlops.runs.stopping import stopped_by_signals
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What ``mlops run`` was asked for. ``resume`` is the run to continue, ``latest`` for the newest one."""
 
     pipeline: str
@@ -36,8 +39,7 @@ class Request:
     echo: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """A run that is ready to go: everything about it is checked, and nothing of it has been written."""
 
     project: Project
@@ -60,7 +62,8 @@ class Launch:
             serializers = serializers_of(known, allow_pickle=settings.allow_pickle)
             store = FileStore(self.run.folder, serializers)
             hooks = Hooks(known, OBSERVED_BY_RUNS)
-            executor = stack.enter_context(self._executor())
+            executor: InlineExecutor | ProcessExecutor = self._executor()
+            stack.callback(executor.close)
             runner = Runner(
                 self.graph,
                 self.run,
@@ -134,7 +137,12 @@ def prepare(project: Project, request: Request) -> Launch:
     external = _external(project, graph, run, resumed is not None)
     refuse_unknown_datasets(graph, external)
     return Launch(
-        project=project, graph=graph, run=run, external=external, resumed=resumed is not None, echo=request.echo
+        project=project,
+        graph=graph,
+        run=run,
+        external=external,
+        resumed=resumed is not None,
+        echo=request.echo,
     )
 
 
@@ -167,13 +175,10 @@ def _run_to_resume(project: Project, request: Request, graph: Graph) -> str:
     if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
         raise RunError(f"pipeline {pipeline!r} has not run here yet", hint=f"start with: mlops run {pipeline}")
     with RunRecords(data) as records:
-        run_id = records.find(request.resume or "latest", pipeline=pipeline)
-    return run_id
+        return records.find(request.resume or "latest", pipeline=pipeline)
 
 
-def _external(
-    project: Project, graph: Graph, run: RunInfo, resumed: bool
-) -> dict[str, tuple[str, DatasetRecord]]:
+def _external(project: Project, graph: Graph, run: RunInfo, resumed: bool) -> dict[str, tuple[str, DatasetRecord]]:
     """Return, for each dataset from outside the graph, the folder of the newest run that committed it, and its record."""
     if not graph.external:
         return {}
@@ -198,7 +203,7 @@ def _external(
 
 
 def _with_hook_errors(outcome: RunOutcome, hooks: Hooks) -> RunOutcome:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     warnings = tuple(str(error) for error in hooks.taken_errors())
     return replace(outcome, warnings=(*outcome.warnings, *warnings)) if warnings else outcome

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -30,7 +29,9 @@ class NodeLog(io.TextIOBase):
     def write(self, text: str) -> int:
         if self._file is None:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            self._file = open(self.path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)
+            self._file = open(  # noqa: SIM115  it stays open until the node has ended
+                self.path, "a", encoding="utf-8", errors="backslashreplace", buffering=1
+            )
         self._file.write(text)
         if self._echo is not None:
             self._repeat(text)
@@ -92,6 +93,3 @@ def last_lines(path: str | None, count: int) -> list[str]:
             return file.read().decode(errors="replace").splitlines()[-count:]
     except OSError:
         return []
-
-
-ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None]

@@ -8,14 +8,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TextIO
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 import mlops
 from mlops.context import Context, Metric
-from mlops.datasets.manifest import DatasetRecord, Manifest
-from mlops.datasets.store import FileStore
 from mlops.errors import MlopsError, PluginError
 from mlops.nodes import Node
 from mlops.parameters import as_objects
@@ -26,6 +25,8 @@ from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State
 from mlops.runs.services import Services
 
 if TYPE_CHECKING:
+    from mlops.datasets.manifest import DatasetRecord
+    from mlops.datasets.store import FileStore
     from mlops.plugins.hooks import Hooks
 
 
@@ -33,8 +34,7 @@ class Stopped(BaseException):
     """The run is being stopped. Not an Exception, so that a node that catches everything does not catch this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where an input comes from: a record of a committed dataset and the folder of its run, or a value given outright."""
 
     folder: str = ""
@@ -51,8 +51,7 @@ class Source:
         return hashlib.sha256(repr(self.value).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """Everything a process needs to run one attempt of one node. It can be pickled and sent."""
 
     node: Node
@@ -144,7 +143,7 @@ def _call_and_commit(
             return source.value
         home = stores.get(source.folder)
         if home is None:
-            home = stores[source.folder] = FileStore(source.folder, store.serializers)
+            home = stores[source.folder] = type(store)(source.folder, store.serializers)
         read[dataset] = source.record.sha256
         return home.read(source.record, as_type)
 
@@ -154,6 +153,8 @@ def _call_and_commit(
     assigned = {**_adopted(order, outputs), **outputs.values_set}
     values = returned(value, outputs=node.outputs, assigned=assigned, node=node.name)
     records = tuple(store.write(name, one) for name, one in values.items())
+    from mlops.datasets.manifest import Manifest  # not needed before the function has run
+
     store.commit(
         Manifest(
             node=node.full_name,
@@ -190,7 +191,10 @@ def _arguments(
         if name in node.services:
             arguments[name] = services.get(name)
         elif name == "inputs":
-            datasets = {**node.inputs, **{dataset: dataset for dataset in order.inputs if dataset not in node.datasets}}
+            datasets = {
+                **node.inputs,
+                **{dataset: dataset for dataset in order.inputs if dataset not in node.datasets},
+            }
             arguments[name] = Inputs(parameters, datasets, lambda dataset: load(dataset, None))
         elif name == "outputs":
             arguments[name] = outputs
@@ -242,9 +246,11 @@ def error_info(cause: BaseException) -> ErrorInfo:
     """Return why a node failed, with the frames of mlops itself left out of the traceback."""
     frames = traceback.extract_tb(cause.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_HERE)]
-    lines = traceback.format_list(own or frames)
-    with suppress(Exception):  # an exception's own text may raise
-        lines += traceback.format_exception_only(cause)
+    lines: list[str] = []
+    if own or not isinstance(cause, MlopsError):  # what mlops itself has to say needs no traceback
+        lines = traceback.format_list(own or frames)
+        with suppress(Exception):  # an exception's own text may raise
+            lines += traceback.format_exception_only(cause)
     return ErrorInfo(
         type=type(cause).__name__,
         message=str(cause).strip() or type(cause).__name__,
@@ -255,6 +261,8 @@ def error_info(cause: BaseException) -> ErrorInfo:
 
 
 def _rfc3339(moment: float) -> str:
+    from datetime import datetime, timezone
+
     return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

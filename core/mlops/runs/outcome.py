@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops.context import Metric
     from mlops.datasets.manifest import DatasetRecord
+from msgspec import Struct, field
 
 
 class State(str, Enum):
@@ -29,8 +31,7 @@ class State(str, Enum):
         return self in (State.SUCCEEDED, State.REUSED)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorInfo:
+class ErrorInfo(Struct, frozen=True):
     """Why a node failed: the exception's type and message, its traceback as text, and how to mend it if we know.
 
     ``kind`` tells apart what the node raised from what we found: timeout, killed, output, input, authentication.
@@ -43,8 +44,7 @@ class ErrorInfo:
     kind: str = "raised"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOutcome:
+class NodeOutcome(Struct, frozen=True):
     """What one node came to in one run. Times are seconds since the epoch; ``reason`` says why it was skipped or reused."""
 
     node: str
@@ -65,8 +65,7 @@ class NodeOutcome:
         return None if self.started is None or self.ended is None else self.ended - self.started
 
 
-@dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(Struct, frozen=True):
     """A run as it was asked for: ``parameters`` by full name of the node, ``folder`` with its datasets.
 
     ``resumed`` counts how often it was continued.
@@ -84,8 +83,7 @@ class RunInfo:
     resumed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
+class RunOutcome(Struct, frozen=True):
     """What a run came to, node by node in the order of its graph."""
 
     run: RunInfo
@@ -98,3 +96,13 @@ class RunOutcome:
     def node(self, full_name: str) -> NodeOutcome | None:
         """Return what became of a node, or None if the run does not know it."""
         return next((outcome for outcome in self.nodes if outcome.node == full_name), None)
+
+
+def interrupted(node: str, attempt: int, started: float) -> NodeOutcome:
+    """Return the outcome of an attempt that was stopped from outside."""
+    return NodeOutcome(node, State.STOPPED, attempt, started, time.time(), "the run was stopped")
+
+
+def new_run_id(moment: float) -> str:
+    """Return an identifier that sorts by time and that no other run has: ``20261123-101500-3f9a1c``."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(moment))}-{os.urandom(3).hex()}"

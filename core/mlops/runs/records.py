@@ -10,9 +10,10 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from types import TracebackType
 from typing import Any
+
+from msgspec.structs import asdict
 
 from mlops.context import Metric
 from mlops.errors import RunError, UnknownNameError
@@ -120,9 +121,7 @@ class RunRecords:
         database = self._database
         if outcome.metrics:
             database.execute("BEGIN IMMEDIATE")
-            database.execute(
-                "DELETE FROM metrics WHERE run_id = ? AND node = ?", (run_id, outcome.node)
-            )
+            database.execute("DELETE FROM metrics WHERE run_id = ? AND node = ?", (run_id, outcome.node))
             database.executemany(
                 "INSERT INTO metrics (run_id, node, attempt, name, step, value) VALUES (?, ?, ?, ?, ?, ?)",
                 [(run_id, outcome.node, outcome.attempt, one.name, one.step, one.value) for one in outcome.metrics],
@@ -168,13 +167,18 @@ class RunRecords:
             UnknownNameError, RunError: no run, or several.
         """
         where, values = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
-        known = [row[0] for row in self._database.execute(f"SELECT run_id FROM runs {where} ORDER BY started DESC", values)]
+        known = [
+            row[0] for row in self._database.execute(f"SELECT run_id FROM runs {where} ORDER BY started DESC", values)
+        ]
         if name == "latest" and known:
             return str(known[0])
         matches = [one for one in known if one == name] or [one for one in known if name in one]
         if not matches:
             raise UnknownNameError(
-                kind="run", name=name, known=known, hint=None if known else "nothing has run here yet: mlops run PIPELINE"
+                kind="run",
+                name=name,
+                known=known,
+                hint=None if known else "nothing has run here yet: mlops run PIPELINE",
             )
         if len(matches) > 1:
             raise RunError(f"run {name!r} is {len(matches)} runs", hint=f"say which: {', '.join(matches[:5])}")
@@ -234,7 +238,9 @@ _RUN_COLUMNS = (
 )
 
 
-def _run(row: Sequence[Any], nodes: Sequence[NodeOutcome], alive: Callable[[str], bool] | None) -> RunOutcome:  # Any: SQL
+def _run(
+    row: Sequence[Any], nodes: Sequence[NodeOutcome], alive: Callable[[str], bool] | None
+) -> RunOutcome:  # Any: SQL
     (run_id, pipeline, state, started, ended, folder, target, auth_mode, executor, parameters, versions, resumed, reason,
      warnings) = row  # fmt: skip
     info = RunInfo(
@@ -252,5 +258,10 @@ def _run(row: Sequence[Any], nodes: Sequence[NodeOutcome], alive: Callable[[str]
     if state == State.RUNNING.value and alive is not None and not alive(run_id):
         state, reason = State.STOPPED.value, "its process was killed; mlops run --resume continues it"
     return RunOutcome(
-        run=info, state=State(state), nodes=tuple(nodes), ended=ended, reason=reason, warnings=tuple(json.loads(warnings))
+        run=info,
+        state=State(state),
+        nodes=tuple(nodes),
+        ended=ended,
+        reason=reason,
+        warnings=tuple(json.loads(warnings)),
     )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.nodes import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Reuse:
+class Reuse(Struct, frozen=True):
     """Whether what a node has committed still fits, and the reason in words."""
 
     fits: bool

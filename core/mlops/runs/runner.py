@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import heapq
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.datasets.store import FileStore
 from mlops.errors import RunError
 from mlops.graph import Graph
 from mlops.nodes import Node
-from mlops.runs.node_run import Order, Source, Stopped
-from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, RunOutcome, State
+from mlops.runs.node_run import Order, Source
+from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome, State
 from mlops.runs.records import RunRecords
 from mlops.runs.reuse import reuse
 
@@ -48,8 +46,7 @@ class Observer(Protocol):
         """A node has come to something; ``retry_in`` says in how many seconds it is tried again."""
 
 
-@dataclass
-class _Progress:
+class _Progress(Struct):
     """What is known of a run while it goes on."""
 
     waiting: dict[str, int]
@@ -159,7 +156,11 @@ class Runner:
             return False
         self._settle(
             NodeOutcome(
-                node=name, state=State.REUSED, attempt=manifest.attempt, reason=decision.reason, outputs=manifest.outputs
+                node=name,
+                state=State.REUSED,
+                attempt=manifest.attempt,
+                reason=decision.reason,
+                outputs=manifest.outputs,
             )
         )
         return True
@@ -184,7 +185,9 @@ class Runner:
         )
 
     def _inputs(self, node: Node) -> dict[str, tuple[str, DatasetRecord]]:
-        return {dataset: self._progress.records[dataset] for dataset in node.datasets if dataset in self._progress.records}
+        return {
+            dataset: self._progress.records[dataset] for dataset in node.datasets if dataset in self._progress.records
+        }
 
     def _ended(self, outcome: NodeOutcome) -> None:
         node = self._nodes[outcome.node]
@@ -233,7 +236,12 @@ class Runner:
         node = self._nodes[name]
         if missing := [dataset for dataset in node.datasets if dataset not in self._progress.records]:
             self._settle(
-                NodeOutcome(node=name, state=State.SKIPPED, attempt=0, reason=f"it reads {', '.join(missing)}, not written")
+                NodeOutcome(
+                    node=name,
+                    state=State.SKIPPED,
+                    attempt=0,
+                    reason=f"it reads {', '.join(missing)}, not written",
+                )
             )
             return
         if self._reused(name):
@@ -254,7 +262,9 @@ class Runner:
         reason = self._stop_reason or ""
         for name in self._nodes:
             if name not in outcomes:
-                outcomes[name] = NodeOutcome(node=name, state=State.STOPPED, attempt=0, reason=reason or "the run was stopped")
+                outcomes[name] = NodeOutcome(
+                    node=name, state=State.STOPPED, attempt=0, reason=reason or "the run was stopped"
+                )
         failed = [self._nodes[name].name for name, one in outcomes.items() if one.state is State.FAILED]
         state = State.STOPPED if reason else State.FAILED if failed else State.SUCCEEDED
         if failed and not reason:
@@ -271,55 +281,10 @@ class Runner:
         )
 
 
-@contextmanager
-def stopped_by_signals(stop: Callable[[str], None], *, interrupt: bool) -> Iterator[None]:
-    """Call ``stop`` on Ctrl-C and SIGTERM while the block runs.
-
-    ``interrupt`` also raises ``Stopped`` where the program is, which ends a node that runs in this process. A second
-    signal ends the process at once.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
-
-    def handle(number: int, frame: object) -> None:
-        for one in numbers:
-            signal.signal(one, signal.SIG_DFL)
-        stop("stopped by Ctrl-C" if number == signal.SIGINT else "stopped by SIGTERM")
-        if interrupt:
-            raise Stopped
-
-    for number in numbers:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _sleep(seconds: float, enough: Callable[[], bool]) -> None:
     end = time.monotonic() + seconds
     while not enough() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, 0.2))
-
-
-def interrupted(order: Order, started: float) -> NodeOutcome:
-    """Return the outcome of an attempt that was stopped in this process."""
-    return NodeOutcome(order.node.full_name, State.STOPPED, order.attempt, started, time.time(), "the run was stopped")
-
-
-def failed(order: Order, error: ErrorInfo) -> NodeOutcome:
-    """Return the outcome of an attempt that could not be made."""
-    now = time.time()
-    return NodeOutcome(order.node.full_name, State.FAILED, order.attempt, now, now, error=error)
-
-
-def new_run_id(moment: float) -> str:
-    """Return an identifier that sorts by time and that no other run has: ``20261123-101500-3f9a1c``."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(moment))}-{os.urandom(3).hex()}"
 
 
 def refuse_unknown_datasets(graph: Graph, external: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ class NoServices:
 
     def get(self, name: str) -> None:
         """Return None, whatever the name."""
-        return None
+        return
 
     def close(self) -> None:
         """Do nothing: there is nothing to end."""

@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from mlops.errors import DatasetError, MlopsError, ParameterError, SeveralError, closest
 from mlops.nodes import Node
@@ -26,8 +26,7 @@ class InputError(SeveralError):
     """The inputs of a node are not right: a dataset is missing, a value does not fit, a name is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRequest:
+class NodeRequest(Struct, frozen=True):
     """What ``mlops run-node`` was asked for.
 
     ``inputs`` holds parameters and datasets by name. A dataset is a value, the path of a file, or ``{"run": R}`` for what
@@ -49,68 +48,54 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         MlopsError: the node is not there, or its plugin cannot be loaded.
         InputError: what is wrong with its inputs, all at once.
     """
-    node = project.registry.node(request.node)
+    found = project.find(request.node)
+    node = found.node
     from mlops.plugins.loading import load_function
 
     function = load_function(node)
-    from mlops.datasets.store import FileStore
-    from mlops.plugins.hooks import OBSERVED_BY_NODES, Hooks
-    from mlops.plugins.serializers import serializers_of
     from mlops.runs.lock import RunLock
-    from mlops.runs.node_run import Order, run_node
-    from mlops.runs.outcome import RunInfo, RunOutcome, State
+    from mlops.runs.node_run import Order, Stopped, run_node
+    from mlops.runs.outcome import RunInfo, RunOutcome, State, interrupted, new_run_id
+    from mlops.runs.preparation import LocalPreparation
     from mlops.runs.records import RunRecords
-    from mlops.runs.runner import interrupted, new_run_id, stopped_by_signals
-    from mlops.runs.services import NoServices
+    from mlops.runs.stopping import stopped_by_signals
 
-    settings, known = project.settings, project.discovery.known
-    serializers = serializers_of(known, allow_pickle=settings.allow_pickle)
-    parameters, inputs = _inputs(node, request, project, serializers)
+    settings = project.settings
     started = time.time()
     run_id = new_run_id(started)
+    folder = os.path.join(settings.data, node.name, run_id)
+    prepared = LocalPreparation(folder, settings.allow_pickle, found.hooked, echo=request.echo)()
+    store: FileStore = prepared["store"]
+    parameters, inputs = _inputs(node, request, project, store.serializers)
     run = RunInfo(
         run_id=run_id,
         pipeline=node.name,
-        folder=os.path.join(settings.data, node.name, run_id),
+        folder=folder,
         started=started,
         parameters={node.full_name: parameters},
         versions={node.origin.distribution: node.origin.version},
         target=settings.target,
     )
-    store = FileStore(run.folder, serializers)
-    hooks = Hooks(known, OBSERVED_BY_NODES)
     order = Order(node=node, run=run, parameters=parameters, inputs=inputs, specifications=request.outputs)
     stopped: list[str] = []
     with ExitStack() as stack:
         stack.enter_context(RunLock(settings.data, run_id))
         records = stack.enter_context(RunRecords(settings.data))
+        stack.callback(prepared["services"].close)
         records.begin(run, [node.full_name])
         records.node_started(run_id, node.full_name, 1, started)
-        services = NoServices()
-        stack.callback(services.close)
         with stopped_by_signals(stopped.append, interrupt=True):
-            from mlops.runs.node_run import Stopped
-
             try:
-                import sys
-
-                outcome = run_node(
-                    order,
-                    store=store,
-                    services=services,
-                    hooks=hooks or None,
-                    function=function,
-                    echo=sys.stderr if request.echo else None,
-                )
+                outcome = run_node(order, function=function, **prepared)
             except Stopped:
-                outcome = interrupted(order, started)
+                outcome = interrupted(node.full_name, 1, started)
         records.node_ended(run_id, outcome)
-        good = outcome.state is State.SUCCEEDED
-        state = State.STOPPED if stopped else State.SUCCEEDED if good else State.FAILED
-        records.end(run_id, state, reason=stopped[0] if stopped else "")
+        reason = stopped[0] if stopped else ""
+        state = State.STOPPED if stopped else outcome.state
+        records.end(run_id, state, reason=reason, warnings=outcome.warnings)
     if state is State.SUCCEEDED:
-        _copy_outputs(request, store, outcome.outputs, serializers)
-    return RunOutcome(run=run, state=state, nodes=(outcome,), ended=time.time(), reason=stopped[0] if stopped else "")
+        _copy_outputs(request, store, outcome.outputs, store.serializers)
+    return RunOutcome(run=run, state=state, nodes=(outcome,), ended=time.time(), reason=reason)
 
 
 def _inputs(
@@ -121,7 +106,6 @@ def _inputs(
     Raises:
         InputError: everything that is wrong.
     """
-    from mlops.runs.node_run import Source
 
     problems: list[MlopsError] = []
     parameters = {parameter.name: parameter.default for parameter in node.parameters}
@@ -177,14 +161,24 @@ def _source(name: str, value: Any, project: Project, serializers: Serializers) -
         value = value["path"]
     elif not isinstance(value, str):
         return Source(value=value)
+    from pathlib import Path
+
     path = Path(value)
     if not path.exists():
         if path.suffix and serializers.by_extension(path.suffix) is not None:
-            raise DatasetError(dataset=name, problem=f"there is no file {value!r}", hint="give the path of a file that is there")
+            raise DatasetError(
+                dataset=name,
+                problem=f"there is no file {value!r}",
+                hint="give the path of a file that is there",
+            )
         return Source(value=value)
     serializer = serializers.by_extension(path.suffix)
     if serializer is None:
-        raise DatasetError(dataset=name, problem=f"no serializer reads files like {path.name!r}", hint="give a .parquet, .json or .npy file")
+        raise DatasetError(
+            dataset=name,
+            problem=f"no serializer reads files like {path.name!r}",
+            hint="give a .parquet, .json or .npy file",
+        )
     return Source(value=serializer.read(path, None))
 
 
@@ -210,8 +204,12 @@ def _committed(dataset: str, run: str, project: Project, serializers: Serializer
     )
 
 
-def _copy_outputs(request: NodeRequest, store: FileStore, records: Any, serializers: Serializers) -> None:  # Any: records
+def _copy_outputs(
+    request: NodeRequest, store: FileStore, records: Any, serializers: Serializers
+) -> None:  # Any: records
     """Write a copy of each output whose specification is a path, in the format its ending names."""
+    from pathlib import Path
+
     for record in records:
         specification = request.outputs.get(record.name)
         path = specification.get("path") if isinstance(specification, Mapping) else specification

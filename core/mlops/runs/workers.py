@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from multiprocessing import connection, get_context
@@ -24,8 +23,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from msgspec import Struct
+
 from mlops.runs.node_run import Order, Stopped, error_info, run_node
-from mlops.runs.outcome import ErrorInfo, NodeOutcome, State
+from mlops.runs.outcome import ErrorInfo, NodeOutcome, State, interrupted
 
 GRACE = 10.0
 """Seconds between asking a node to end (SIGTERM) and killing it."""
@@ -84,8 +85,7 @@ class Workers:
             raise RuntimeError("the process that runs the nodes is gone") from None
 
 
-@dataclass
-class _Child:
+class _Child(Struct):
     """A node that is being run, and when it must end."""
 
     key: str
@@ -117,7 +117,9 @@ def _serve(pipe: Connection, prepare: Callable[[], Execute], modules: Iterable[s
 class _Server:
     def __init__(self, pipe: Connection, execute: Execute, grace: float) -> None:
         self._pipe, self._execute, self._grace = pipe, execute, grace
-        self._context: Any = get_context("fork" if hasattr(os, "fork") else "spawn")  # Any: the two contexts share no type
+        self._context: Any = get_context(
+            "fork" if hasattr(os, "fork") else "spawn"
+        )  # Any: the two contexts share no type
         self._children: dict[str, _Child] = {}
 
     def serve(self) -> None:
@@ -146,7 +148,10 @@ class _Server:
 
     def _patience(self) -> float | None:
         moments = [
-            moment for child in self._children.values() for moment in (child.deadline, child.kill_at) if moment is not None
+            moment
+            for child in self._children.values()
+            for moment in (child.deadline, child.kill_at)
+            if moment is not None
         ]
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
@@ -207,9 +212,7 @@ def _lost(child: _Child, code: int) -> NodeOutcome:
             kind="timeout",
         )
     elif child.kill_at is not None:
-        return NodeOutcome(
-            child.order.node.full_name, State.STOPPED, child.order.attempt, child.started, time.time(), "the run was stopped"
-        )
+        return interrupted(child.order.node.full_name, child.order.attempt, child.started)
     elif code < 0:
         name = signal.Signals(-code).name
         memory = " (often: out of memory)" if name == "SIGKILL" else ""
@@ -229,13 +232,25 @@ def _child(answer: Connection, execute: Execute, order: Order, server: int) -> N
     _die_with(server)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _raise_stopped)
+    started = time.time()
     try:
         outcome = execute(order)
     except Stopped:
-        outcome = NodeOutcome(order.node.full_name, State.STOPPED, order.attempt, ended=time.time(), reason="the run was stopped")
+        outcome = NodeOutcome(
+            order.node.full_name,
+            State.STOPPED,
+            order.attempt,
+            ended=time.time(),
+            reason="the run was stopped",
+        )
     except BaseException as cause:  # SystemExit of a node, or a fault of ours: both must be told
         outcome = NodeOutcome(
-            order.node.full_name, State.FAILED, order.attempt, started=time.time(), ended=time.time(), error=error_info(cause)
+            order.node.full_name,
+            State.FAILED,
+            order.attempt,
+            started=started,
+            ended=time.time(),
+            error=error_info(cause),
         )
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     answer.send(outcome)

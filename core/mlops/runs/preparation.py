@@ -1,0 +1,51 @@
+"""Preparation: what a process needs before it can run nodes: a store, services, and the hooks that watch."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from mlops.plugins.knowledge import OBSERVED_BY_NODES, Knowledge, implementing
+
+
+class Preparation(Protocol):
+    """Makes the keyword arguments of ``run_node`` in the process that will call it; it can be pickled."""
+
+    def __call__(self) -> dict[str, Any]:  # Any: see run_node
+        """Return the keyword arguments."""
+
+
+class LocalPreparation(Struct, frozen=True):
+    """Preparation for nodes that run on this machine.
+
+    ``folder`` is the one of the run. ``known`` are the plugins whose hooks are called and whose serializers are used;
+    none is imported that has neither. ``echo`` repeats what nodes print on standard error. ``connection`` is what a
+    session is made from, None where the run has no services.
+    """
+
+    folder: str
+    allow_pickle: bool
+    known: tuple[Knowledge, ...] = ()
+    echo: bool = False
+    connection: Any = None  # Any: keyword arguments of snowflake.connector.connect
+
+    def __call__(self) -> dict[str, Any]:  # Any: see run_node
+        """Return the keyword arguments."""
+        from mlops.datasets.store import FileStore
+        from mlops.plugins.serializers import serializers_of
+        from mlops.runs.services import services_for
+
+        hooks = None
+        if observers := implementing(self.known, OBSERVED_BY_NODES):
+            from mlops.plugins.hooks import Hooks
+
+            hooks = Hooks(observers, OBSERVED_BY_NODES)
+        return {
+            "store": FileStore(self.folder, serializers_of(self.known, allow_pickle=self.allow_pickle)),
+            "stores": {},
+            "services": services_for(self.connection),
+            "hooks": hooks,
+            "echo": sys.stderr if self.echo else None,
+        }

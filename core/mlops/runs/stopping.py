@@ -1,0 +1,39 @@
+"""Stopping: what Ctrl-C and SIGTERM mean while something runs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mlops.runs.node_run import Stopped
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[str], None], *, interrupt: bool) -> Iterator[None]:
+    """Call ``stop`` on Ctrl-C and SIGTERM while the block runs.
+
+    ``interrupt`` also raises ``Stopped`` where the program is, which ends a node that runs in this process. A second
+    signal ends the process at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def handle(number: int, frame: object) -> None:
+        for one in numbers:
+            signal.signal(one, signal.SIG_DFL)
+        stop("stopped by Ctrl-C" if number == signal.SIGINT else "stopped by SIGTERM")
+        if interrupt:
+            raise Stopped
+
+    for number in numbers:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
