@@ -199,7 +199,7 @@ class Catalog:
         with self.transaction():
             self._connection.execute(sql, values)
 
-    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, values: Sequence[object] = ()) -> Sequence[tuple[Any, ...]]:
         """Read with plain SQLite SQL."""
         with self._lock:
             return self._connection.execute(sql, values).fetchall()

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.ml.feature_store import CreationMode, Entity, FeatureStore, FeatureView
 from snowflake.snowpark import Session
-
-from mlops_embedded.life import EmbeddedSnowflake
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ import sqlite3
 from collections.abc import Callable
 
 import pytest
+from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.ml.feature_store import FeatureStore, FeatureView
 from snowflake.snowpark import Session
 from snowflake.snowpark.exceptions import SnowparkSQLException
-
-from mlops_embedded.life import EmbeddedSnowflake
 
 TOTALS = "SELECT ID, MAX(TS) AS TS, SUM(AMOUNT) AS TOTAL FROM EMBEDDED.PUBLIC.EVENTS GROUP BY ID"
 
@@ -81,28 +80,26 @@ def test_a_managed_feature_view_is_read_back_as_registered(
 @pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
 def test_rows_older_than_the_lag_are_refreshed_when_read_unless_suspended(
     embedded_snowflake: EmbeddedSnowflake,
-    store: FeatureStore,
     session: Session,
     amounts: Callable[..., FeatureView],
 ) -> None:
     active = amounts("ACTIVE_ONE", refresh_freq="10 minutes", query=TOTALS)
-    asleep = store.suspend_feature_view(amounts("SLEEPING", refresh_freq="10 minutes", query=TOTALS))
-    assert asleep.status.value == "SUSPENDED"
+    asleep = amounts("SLEEPING", refresh_freq="10 minutes", query=TOTALS)
+    session.sql(f"ALTER DYNAMIC TABLE {asleep.fully_qualified_name()} SUSPEND").collect()
     before = totals(session, active.fully_qualified_name())
     event(session, 4, 7.0)
     session.sql(f"CREATE VIEW EMBEDDED.PUBLIC.OVER AS SELECT * FROM {active.fully_qualified_name()}").collect()
 
-    grow_older(embedded_snowflake, 599)
+    grow_older(embedded_snowflake, 500)
     assert totals(session, "EMBEDDED.PUBLIC.OVER") == before
 
-    grow_older(embedded_snowflake, 10)
+    grow_older(embedded_snowflake, 100)
     assert totals(session, "EMBEDDED.PUBLIC.OVER") == {**before, 4: 7.0}
     assert totals(session, active.fully_qualified_name()) == {**before, 4: 7.0}
     assert totals(session, asleep.fully_qualified_name()) == before
 
-    awake = store.resume_feature_view(asleep)
-    assert awake.status.value == "ACTIVE"
-    assert totals(session, awake.fully_qualified_name()) == {**before, 4: 7.0}
+    session.sql(f"ALTER DYNAMIC TABLE {asleep.fully_qualified_name()} RESUME").collect()
+    assert totals(session, asleep.fully_qualified_name()) == {**before, 4: 7.0}
 
 
 @pytest.mark.embedded("Dynamic tables: a table that reads another is refreshed after it")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.ml.feature_store import CreationMode, Entity, FeatureStore
 from snowflake.snowpark import Session
-
-from mlops_embedded.life import EmbeddedSnowflake
 
 
 def store_of(session: Session, name: str, mode: CreationMode) -> FeatureStore:
@@ -27,7 +26,7 @@ def test_a_feature_store_is_found_only_where_one_was_created(session: Session) -
 def test_a_schema_without_the_tags_of_a_store_is_no_feature_store(session: Session) -> None:
     session.sql("CREATE SCHEMA EMBEDDED.PLAIN").collect()
 
-    with pytest.raises(ValueError, match="internal tag .* does not exist"):
+    with pytest.raises(ValueError, match="SNOWML_FEATURE_STORE_OBJECT does not exist"):
         store_of(session, "PLAIN", CreationMode.FAIL_IF_NOT_EXIST)
 
 
