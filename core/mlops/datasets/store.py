@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from mlops.datasets.hashes import PIECE, measure, measured_meanwhile, sha256_of_bytes
 from mlops.datasets.manifest import DatasetRecord, Manifest
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from mlops.datasets.serializers import Serializers
 
 T = TypeVar("T")
+State: TypeAlias = tuple[int, int, int, int]
 
 _FILE = "file"
-_WORTH_A_THREAD = 4 * PIECE
+_LARGE = 4 * PIECE
 
 
 class FileStore:
@@ -41,6 +42,7 @@ class FileStore:
         self.folder = os.fspath(folder)
         self.serializers = serializers
         self._manifests: dict[str, Manifest] | None = None
+        self._hashed: dict[str, tuple[str, State]] = {}
 
     def write(self, name: str, value: object) -> DatasetRecord:
         """Store a value and return its record. It exists once the manifest of its node is committed.
@@ -103,7 +105,10 @@ class FileStore:
         return DatasetRecord(name, "pathlib.Path", serializer.name, relative, sha256, size)
 
     def read(self, record: DatasetRecord, as_type: str | None = None) -> object:
-        """Return the value of a dataset; its content is checked against its hash while it is read.
+        """Return the value of a dataset, after its content was checked against its hash.
+
+        A large file that this store has hashed, when it wrote or last read it, is hashed again only if its size, times
+        or inode have changed since.
 
         Raises:
             DatasetError: the file is gone, or is no longer what was committed, or this form of it does not
@@ -197,6 +202,8 @@ class FileStore:
             file = stem + serializer.extension
             with self._create(file) as stream:
                 facts = _guarded(serializer, "write", lambda: serializer.write_to(value, stream))
+            if stream.size >= _LARGE:
+                self._hashed[file] = (stream.sha256, _state(stream.path))
             return DatasetRecord(
                 name, type_name, serializer.name, file, stream.sha256, stream.size, facts.rows, facts.columns
             )
@@ -220,8 +227,11 @@ class FileStore:
         """Read a file that is decoded from the disk; a large one is hashed by a thread meanwhile."""
         from pathlib import Path
 
-        if record.bytes < _WORTH_A_THREAD:
+        if record.bytes < _LARGE:
             self._check(record, measure(path))
+            return _guarded(serializer, "read", lambda: serializer.read(Path(path), as_type))
+        state = _state(path)
+        if self._hashed.get(record.path) == (record.sha256, state):
             return _guarded(serializer, "read", lambda: serializer.read(Path(path), as_type))
         with measured_meanwhile(path) as measured:
             try:
@@ -230,7 +240,9 @@ class FileStore:
                 self._check(record, measured())  # damage explains why it could not be read
                 raise
             self._check(record, measured())
-            return value
+        if not os.path.isdir(path):  # changes below a folder do not show in its state
+            self._hashed[record.path] = (record.sha256, state)
+        return value
 
     def _check(self, record: DatasetRecord, found: tuple[str, int]) -> None:
         if found != (record.sha256, record.bytes):
@@ -289,6 +301,12 @@ class FileStore:
         if target == folder:
             return "."
         return target[len(folder) + 1 :].replace(os.sep, "/") if target.startswith(folder + os.sep) else None
+
+
+def _state(path: str) -> State:
+    """Return what changes when a file is written to or replaced."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def _guarded(serializer: Serializer, verb: str, call: Callable[[], T]) -> T:
