@@ -28,20 +28,26 @@ STATEMENT_MODULES = (
     "mlops_embedded.ml.tags",
     "mlops_embedded.ml.entity_detail",
     "mlops_embedded.ml.asof",
+    "mlops_embedded.ml.model_statements",
     "mlops_embedded.ml.dynamic_tables",
     "mlops_embedded.ml.online_feature_tables",
+    "mlops_embedded.tasks.statements",
+    "mlops_embedded.tasks.listings",
+    "mlops_embedded.tasks.functions",
 )
 """Modules whose import registers statements and functions."""
 
-ROUTE_MODULES: tuple[str, ...] = ()
-"""Modules with `ROUTES`, mounted under /api/v2."""
+ROUTE_MODULES: tuple[str, ...] = (
+    "mlops_embedded.rest.compute_pools",
+)
+"""Modules with `ROUTES`, mounted under /api/v2; many register the statements about the same objects too."""
 
-SERVICES: tuple[str, ...] = ()
+SERVICES: tuple[str, ...] = ("mlops_embedded.tasks.engine:TaskEngine",)
 """Background services, as "module:Class", in the order they start."""
 
 
 def load_statements() -> None:
-    for module in STATEMENT_MODULES:
+    for module in (*STATEMENT_MODULES, *ROUTE_MODULES):
         import_module(module)
 
 

@@ -190,9 +190,9 @@ def _act(resource: Resource, action: Action) -> Handler:
     def act(session: Session, request: ApiRequest) -> ApiAnswer:
         only_parameters(request, action.parameters)
         name = object_name(request)
-        if "ifExists" in action.parameters and request.flag("ifExists"):
-            if session.catalog.find(resource.kind, name) is None:
-                return success()
+        may_be_missing = "ifExists" in action.parameters and request.flag("ifExists")
+        if may_be_missing and session.catalog.find(resource.kind, name) is None:
+            return success()
         return action.run(session, resource.get(session, name, action.privilege), request) or success()
 
     return act
