@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mlops_embedded.admin import Admin
 from mlops_embedded.server.credentials import USER
 from mlops_embedded.state import StateFolder
 
@@ -50,6 +51,11 @@ class Running:
             "database": "EMBEDDED",
             "schema": "PUBLIC",
         }
+
+    @property
+    def admin(self) -> Admin:
+        """The log of every call, and faults on demand."""
+        return Admin(self.port, self.state.credential())
 
     def connections_toml(self) -> str:
         """The same connection for Snowflake's own tools, as a section of connections.toml."""
@@ -136,6 +142,15 @@ class EmbeddedSnowflake:
     def state(self) -> Path:
         """The state folder."""
         return self.running.state.path
+
+    @property
+    def admin(self) -> Admin:
+        """The log of every call, and faults on demand."""
+        return self.running.admin
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def restart(self) -> None:
         """Stop and start on the same folder and port; clients go on, their temporary tables are gone."""

@@ -10,9 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlops_embedded import assembly
 from mlops_embedded.errors import unknown_here
-from mlops_embedded.server import files, login, queries
+from mlops_embedded.server import admin, files, login, queries
 from mlops_embedded.server.account import Account
 from mlops_embedded.server.calls import Call, now
+from mlops_embedded.server.faults import Faults, Faulty
 from mlops_embedded.server.queries import Executions
 from mlops_embedded.server.resources import error_response
 
@@ -25,13 +26,15 @@ def build_app(account: Account) -> ASGIApp:
             *login.ROUTES,
             *queries.ROUTES,
             *files.ROUTES,
+            *admin.ROUTES,
             Mount("/api/v2", routes=[*assembly.api_routes(), Route("/{path:path}", _unknown)]),
             Route("/{path:path}", _unknown, methods=["GET", "POST", "PUT", "DELETE", "HEAD"]),
         ]
     )
     app.state.account = account
     app.state.executions = Executions()
-    return _Recorded(app, account)
+    app.state.faults = Faults()
+    return _Recorded(Faulty(app, app.state.faults), account)
 
 
 async def _unknown(request: Request) -> JSONResponse:

@@ -234,6 +234,11 @@ def client_version_info(session: Session, arguments: Arguments) -> object:
     return []
 
 
+@scalar_function("SYSTEM$GET_DEFAULT_PYTHON_ARTIFACT_REPOSITORY")
+def default_artifact_repository(session: Session, arguments: Arguments) -> object:
+    return None
+
+
 @scalar_function("SYSTEM$CANCEL_ALL_QUERIES")
 @scalar_function("SYSTEM$CANCEL_QUERY")
 def cancel_queries(session: Session, arguments: Arguments) -> object:

@@ -144,7 +144,7 @@ def user_function_calls(session: Session, found: Statement) -> Statement:
 
 def _call_at(session: Session, found: Statement, index: int, names: set[str]) -> Statement | None:
     tokens = found.tokens
-    if not tokens[index + 1].is_symbol("(") or _stored(tokens[index]) not in names:
+    if index + 1 >= len(tokens) or not tokens[index + 1].is_symbol("(") or _stored(tokens[index]) not in names:
         return None
     first, parts = index, (_stored(tokens[index]),)
     while first >= 2 and tokens[first - 1].is_symbol(".") and _stored(tokens[first - 2]):

@@ -63,6 +63,8 @@ def graph_of(tasks: Mapping[str, Task], root: str) -> TaskGraph:
     Raises:
         SnowflakeError: the graph has a cycle, or is larger than Snowflake's limits.
     """
+    if tasks[root].settings.predecessors:
+        raise invalid_value(f"the task graph has a cycle: {root} comes after what comes after it")
     ordered: dict[str, Task] = {root: tasks[root]}
     waiting = dict(tasks)
     del waiting[root]

@@ -1,0 +1,49 @@
+"""Routes of our own, for tests and tools: the log of every call, and faults on demand. The credential is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from mlops_embedded.errors import SnowflakeError
+from mlops_embedded.server.faults import Fault, Faults
+from mlops_embedded.server.login import account_of
+from mlops_embedded.server.requests import json_body, session_token
+from mlops_embedded.server.resources import error_response
+
+
+def _with_credential(handle: Callable[[Request], Awaitable[JSONResponse]]) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def checked(request: Request) -> JSONResponse:
+        try:
+            account_of(request).credentials.check(None, session_token(request))
+            return await handle(request)
+        except SnowflakeError as error:
+            if error.code == "390100":
+                error.http_status = 401
+            return error_response(error)
+
+    return checked
+
+
+async def calls(request: Request) -> JSONResponse:
+    """`{"count": n, "by_path": {...}, "calls": [...]}` since the server started."""
+    return JSONResponse(account_of(request).calls.snapshot())
+
+
+async def faults(request: Request) -> JSONResponse:
+    """GET lists them with how often each matched, POST adds one, DELETE takes all away."""
+    found: Faults = request.app.state.faults
+    if request.method == "POST":
+        found.add(Fault.parsed(await json_body(request)))
+    elif request.method == "DELETE":
+        found.clear()
+    return JSONResponse(found.listed())
+
+
+ROUTES = [
+    Route("/embedded/calls", _with_credential(calls), methods=["GET"]),
+    Route("/embedded/faults", _with_credential(faults), methods=["GET", "POST", "DELETE"]),
+]

@@ -1,0 +1,112 @@
+"""Feature views without a schedule, which are views: register, read, list, update, several versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from mlops_embedded.life import EmbeddedSnowflake
+from snowflake.ml.feature_store import Entity, FeatureStore, FeatureView
+from snowflake.snowpark import Session
+
+
+@pytest.mark.embedded("FeatureStore: feature views that are views, with descriptions")
+def test_a_feature_view_is_read_back_as_registered(
+    store: FeatureStore, session: Session, customer: Entity
+) -> None:
+    source = session.sql("SELECT ID, TS, AMOUNT, AMOUNT > 2 AS LARGE FROM EMBEDDED.PUBLIC.EVENTS")
+    view = FeatureView("PAID", [customer], source, timestamp_col="TS", desc="what it's about")
+    store.register_feature_view(view.attach_feature_desc({"AMOUNT": "in francs"}), "V1")
+
+    found = store.get_feature_view("PAID", "V1")
+
+    assert (found.status.value, found.desc, str(found.timestamp_col)) == ("STATIC", "what it's about", "TS")
+    assert [str(name) for name in found.feature_names] == ["AMOUNT", "LARGE"]
+    assert {str(name): text for name, text in found.feature_descs.items()} == {"AMOUNT": "in francs", "LARGE": ""}
+    assert [(str(e.name), e.desc) for e in found.entities] == [("CUSTOMER", "who buys")]
+    rows = store.read_feature_view(found).order_by("AMOUNT").collect()
+    assert [(r["ID"], r["AMOUNT"], r["LARGE"]) for r in rows] == [(1, 1.5, False), (1, 2.5, True), (2, 3.5, True)]
+
+
+@pytest.mark.embedded("FeatureStore: several versions of a feature view")
+def test_versions_of_a_feature_view_stand_side_by_side(
+    store: FeatureStore, amounts: Callable[..., FeatureView]
+) -> None:
+    amounts("VERSIONED", "V1")
+    amounts("VERSIONED", "V2", query="SELECT ID, TS, AMOUNT * 2 AS AMOUNT FROM EMBEDDED.PUBLIC.EVENTS")
+
+    def amounts_of(version: str) -> list[float]:
+        rows = store.read_feature_view(store.get_feature_view("VERSIONED", version)).collect()
+        return sorted(row["AMOUNT"] for row in rows)
+
+    assert (amounts_of("V1"), amounts_of("V2")) == ([1.5, 2.5, 3.5], [3.0, 5.0, 7.0])
+    listed = store.list_feature_views(feature_view_name="VERSIONED").collect()
+    assert sorted((row["NAME"], row["VERSION"]) for row in listed) == [("VERSIONED", "V1"), ("VERSIONED", "V2")]
+
+
+def test_registering_a_version_twice_warns_and_keeps_the_first(
+    store: FeatureStore, amounts: Callable[..., FeatureView]
+) -> None:
+    amounts("TWICE")
+
+    with pytest.warns(UserWarning, match="already exists"):
+        amounts("TWICE", query="SELECT ID, TS, 0.0 AS AMOUNT FROM EMBEDDED.PUBLIC.EVENTS")
+
+    assert max(row["AMOUNT"] for row in store.read_feature_view("TWICE", "V1").collect()) == 3.5
+
+
+@pytest.mark.embedded("FeatureStore: list feature views by entity and by name")
+def test_feature_views_are_listed_by_entity_and_name(
+    store: FeatureStore, session: Session, amounts: Callable[..., FeatureView]
+) -> None:
+    amounts("LISTED", desc="one of them")
+    shop = Entity("SHOP", ["SHOP_ID"])
+    store.register_entity(shop)
+    store.register_feature_view(FeatureView("SHOPS", [shop], session.sql("SELECT 7 AS SHOP_ID, 1.0 AS SIZE")), "V1")
+
+    of_shops = store.list_feature_views(entity_name="SHOP").collect()
+    named = store.list_feature_views(feature_view_name="LISTED").collect()
+
+    assert [(row["NAME"], row["ENTITIES"].replace(" ", "")) for row in of_shops] == [("SHOPS", '["SHOP"]')]
+    assert [(row["NAME"], row["DESC"], row["SCHEDULING_STATE"]) for row in named] == [("LISTED", "one of them", None)]
+    assert {row["NAME"] for row in store.list_feature_views().collect()} >= {"LISTED", "SHOPS"}
+
+
+def test_an_entity_that_a_feature_view_uses_is_not_deleted(
+    store: FeatureStore, amounts: Callable[..., FeatureView]
+) -> None:
+    amounts("USES_IT")
+
+    with pytest.raises(ValueError, match="Cannot delete Entity CUSTOMER"):
+        store.delete_entity("CUSTOMER")
+
+
+@pytest.mark.embedded("FeatureStore: update a feature view")
+def test_an_update_changes_the_description(store: FeatureStore, amounts: Callable[..., FeatureView]) -> None:
+    amounts("UPDATED", desc="before")
+
+    store.update_feature_view("UPDATED", "V1", desc="it's after")
+
+    assert store.get_feature_view("UPDATED", "V1").desc == "it's after"
+
+
+def test_a_version_that_was_never_registered_is_not_found(store: FeatureStore) -> None:
+    with pytest.raises(ValueError, match="Failed to find FeatureView NEVER/V1"):
+        store.get_feature_view("NEVER", "V1")
+
+
+@pytest.mark.embedded("FeatureStore: feature views survive kill -9")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_feature_views_survive_a_kill(
+    embedded_snowflake: EmbeddedSnowflake, store: FeatureStore, amounts: Callable[..., FeatureView]
+) -> None:
+    amounts("KEPT_VIEW", desc="a view")
+    amounts("KEPT_TABLE", refresh_freq="1 hour", desc="a table")
+
+    embedded_snowflake.kill()
+    embedded_snowflake.restart()
+
+    for name, kind in (("KEPT_VIEW", "a view"), ("KEPT_TABLE", "a table")):
+        found = store.get_feature_view(name, "V1")
+        assert found.desc == kind
+        assert sorted(row["AMOUNT"] for row in store.read_feature_view(found).collect()) == [1.5, 2.5, 3.5]
