@@ -48,12 +48,9 @@ def size(count: int | None) -> str:
         return ""
     if count < 1000:
         return f"{count} B"
-    value = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.95:
-            break
-    return f"{value:.1f} {unit}"
+    units = ("kB", "MB", "GB", "TB")
+    power = next((power for power in range(len(units)) if count < 999.95 * 1000 ** (power + 1)), len(units) - 1)
+    return f"{count / 1000 ** (power + 1):.1f} {units[power]}"
 
 
 def moment(seconds: float) -> str:
