@@ -97,11 +97,12 @@ class TaskEngine:
         if before is None or before.state not in {runs.FAILED, runs.CANCELLED} or before.root_id != task.id:
             raise refusal
         first = self.history.run(before.group_id, 1)
-        unchanged = self.history.graph(before).same_work(current_graph(self.account.catalog, root))
+        graph = self.history.graph(before)
+        unchanged = graph.same_work(current_graph(self.account.catalog, root))
         if self.clock.now() - first.scheduled_time > RETRY_WITHIN or not unchanged:
             raise refusal
         run = replace(before, attempt=before.attempt + 1, state=runs.SCHEDULED, scheduled_from="RETRY")
-        kept = runs.states_to_keep(self.history.states(before.group_id))
+        kept = runs.states_to_keep(graph, self.history.states(before.group_id))
         self._submit(self._execution(run, kept), wait_in_line=True)
         return run
 

@@ -101,7 +101,7 @@ class GraphExecution:
                     completed_time=None,
                 )
                 self.run = self._history.put_run(replace(again, state=runs.EXECUTING))
-                self._states = runs.states_to_keep(self._states)
+                self._states = runs.states_to_keep(self._graph, self._states)
         except Exception:  # a bug of ours must not leave a run that never ends
             logger.exception("the run of %s failed", self.run.root)
             self.run = self._history.put_run(

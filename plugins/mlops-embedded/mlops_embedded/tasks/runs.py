@@ -56,9 +56,9 @@ def next_step(graph: TaskGraph, states: Mapping[str, str], *, retries_left: int 
     return Step(outcome=outcome if outcome != SUCCEEDED else _outcome([finalized], SUCCEEDED))
 
 
-def states_to_keep(states: Mapping[str, str]) -> dict[str, str]:
-    """Return what a retry does not run again."""
-    return {name: state for name, state in states.items() if state in {SUCCEEDED, SKIPPED}}
+def states_to_keep(graph: TaskGraph, states: Mapping[str, str]) -> dict[str, str]:
+    """Return what a retry does not run again: tasks that succeeded or were skipped, never the finalizer."""
+    return {name: states[name] for name in graph.tasks if states.get(name) in {SUCCEEDED, SKIPPED}}
 
 
 def may_overlap(policy: str, *, runs: int, roots_running: int) -> bool:

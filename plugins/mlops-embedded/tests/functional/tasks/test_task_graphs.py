@@ -76,8 +76,8 @@ def test_a_graph_runs_in_order_and_hands_values_on(sql: Sql) -> None:
 
     assert said["status"] == "Task R is scheduled to run immediately."
     done = runs_of(sql)
-    assert [r["NAME"] for r in done][0] == "R"
-    assert [r["NAME"] for r in done][3:] == ["C", "F"]
+    names = [r["NAME"] for r in done]
+    assert (names[0], names[3:]) == ("R", ["C", "F"])
     assert set(states(done).values()) == {"SUCCEEDED"}
     logged = {row["STEP"]: row["VALUE"] for row in sql("SELECT * FROM LOG")}
     [schema] = sql("SELECT CURRENT_SCHEMA() AS S")

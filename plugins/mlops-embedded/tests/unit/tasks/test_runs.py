@@ -74,7 +74,7 @@ def test_a_failed_run_with_retries_left_retries_before_its_finalizer() -> None:
     failed = {"R": "SUCCEEDED", "A": "FAILED", "B": "SUCCEEDED"}
 
     assert next_step(graph, failed, retries_left=1) == Step(outcome="FAILED", retry=True)
-    assert next_step(graph, states_to_keep(failed)) == Step(start=("A",))
+    assert next_step(graph, states_to_keep(graph, failed)) == Step(start=("A",))
 
 
 @pytest.mark.parametrize(
