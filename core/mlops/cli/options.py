@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from mlops.project import Project
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])  # Any: a command's own options
 
@@ -31,7 +33,7 @@ def complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) 
     """Offer names of nodes to a shell."""
     del ctx, param
     return [
-        CompletionItem(node.name, help=node.origin.distribution)
+        _item(node.name, node.origin.distribution)
         for node in project().registry.nodes
         if node.name.startswith(incomplete)
     ]
@@ -40,7 +42,7 @@ def complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) 
 def complete_pipelines(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer names of pipelines to a shell."""
     del ctx, param
-    return [CompletionItem(one.name) for one in project().registry.pipelines if one.name.startswith(incomplete)]
+    return [_item(one.name) for one in project().registry.pipelines if one.name.startswith(incomplete)]
 
 
 def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -50,11 +52,17 @@ def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
     with RunRecords(project().settings.data) as records:
         names = [(one.run.run_id, one.run.pipeline) for one in records.runs(limit=50)]
-    return [CompletionItem(name, help=text) for name, text in [("latest", ""), *names] if name.startswith(incomplete)]
+    return [_item(name, text) for name, text in [("latest", ""), *names] if name.startswith(incomplete)]
 
 
 def _targets() -> list[CompletionItem]:
-    return [CompletionItem(name) for name in project().settings.targets]
+    return [_item(name) for name in project().settings.targets]
+
+
+def _item(name: str, text: str | None = None) -> CompletionItem:
+    from click.shell_completion import CompletionItem
+
+    return CompletionItem(name, help=text)
 
 
 def _tell_import(distribution: str) -> None:

@@ -108,11 +108,11 @@ class BadJson(UsageError):
 
 
 def _object(text: str, option: str) -> dict[str, Any]:  # Any: JSON
-    import json
+    from msgspec import DecodeError, json
 
     try:
-        value = json.loads(text)
-    except ValueError as cause:
+        value: object = json.decode(text)
+    except DecodeError as cause:
         raise BadJson(
             f"{option} is not JSON: {cause}",
             hint=f"""quote it for the shell: {option} '{{"customer_count": 1000}}'""",

@@ -9,7 +9,7 @@ from msgspec import Struct
 import mlops
 from mlops.errors import PluginError, SeveralError
 from mlops.nodes import Node
-from mlops.plugins import cache, commands, distributions
+from mlops.plugins import cache, distributions
 from mlops.plugins.environment import environment as installed_in
 from mlops.plugins.knowledge import EntryPoint, Failure, Knowledge
 from mlops.plugins.policy import Policy
@@ -49,6 +49,8 @@ def discover(
             environment,
             ((one.distribution, cache.entry_of(metadata, one)) for metadata, one in looked),
         )
+        from mlops.plugins import commands  # needed after a look only
+
         offered = [(one.distribution, command) for _, one in looked for command in one.commands]
         commands.remember(environment, offered)
         discovery = _chosen([(one.distribution, one) for _, one in looked], policy)

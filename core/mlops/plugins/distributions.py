@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -91,10 +90,12 @@ def digest(metadata: str, folders: Sequence[str]) -> str:
     if folders:
         for folder in folders:
             for path, _ in _code_files(folder):
-                seen.update(os.path.relpath(path, folder).encode() + b"\0" + Path(path).read_bytes() + b"\0")
+                with open(path, "rb") as file:
+                    seen.update(os.path.relpath(path, folder).encode() + b"\0" + file.read() + b"\0")
         return seen.hexdigest()[:16]
     try:
-        record = Path(metadata, "RECORD").read_text(encoding="utf-8")
+        with open(os.path.join(metadata, "RECORD"), encoding="utf-8") as file:
+            record = file.read()
     except OSError:
         return ""
     lines = (line.rpartition(",")[0] for line in record.splitlines())

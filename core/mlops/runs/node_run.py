@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -26,8 +27,8 @@ from mlops.runs.services import Services
 
 if TYPE_CHECKING:
     from mlops.datasets.manifest import DatasetRecord
-    from mlops.datasets.store import FileStore
     from mlops.plugins.hooks import Hooks
+    from mlops.runs.stores import Stores
 
 
 class Stopped(BaseException):
@@ -66,21 +67,20 @@ class Order(Struct, frozen=True):
 def run_node(
     order: Order,
     *,
-    store: FileStore,
+    stores: Stores,
     services: Services,
     hooks: Hooks | None = None,
-    stores: MutableMapping[str, FileStore] | None = None,
     function: Callable[..., object] | None = None,
     echo: TextIO | None = None,
 ) -> NodeOutcome:
     """Run one attempt of a node and return what it came to; whatever the node raises is in the outcome.
 
-    ``store`` is where its outputs are committed, ``stores`` keeps the stores of other runs that inputs come from.
-    ``function`` is the node's function where the caller has it already.
+    ``stores`` is where its inputs are read and its outputs committed. ``function`` is the node's function where the caller has it already.
 
     Raises:
         Stopped, KeyboardInterrupt: the run is being stopped; nothing is committed.
     """
+    gc.enable()  # see mlops.__main__
     node = order.node
     log = NodeLog(order.log or os.path.join(order.run.folder, "logs", f"{node.name}.log"), echo=echo, label=node.name)
     started = time.time()
@@ -91,7 +91,7 @@ def run_node(
             try:
                 if hooks:
                     hooks.observe("before_node_run", run=order.run, node=node, attempt=order.attempt)
-                records = _call_and_commit(order, store, stores, services, function, metrics, started)
+                records = _call_and_commit(order, stores, services, function, metrics, started)
                 outcome = NodeOutcome(
                     node=node.full_name,
                     state=State.SUCCEEDED,
@@ -124,8 +124,7 @@ def run_node(
 
 def _call_and_commit(
     order: Order,
-    store: FileStore,
-    stores: MutableMapping[str, FileStore] | None,
+    stores: Stores,
     services: Services,
     function: Callable[..., object] | None,
     metrics: list[Metric],
@@ -133,25 +132,17 @@ def _call_and_commit(
 ) -> tuple[DatasetRecord, ...]:
     node = order.node
     function = function or load_function(node)
-    read: dict[str, str] = {}
-    stores = stores if stores is not None else {}
-    stores.setdefault(order.run.folder, store)
 
     def load(dataset: str, as_type: str | None = None) -> object:
         source = order.inputs[dataset]
-        if source.record is None:
-            return source.value
-        home = stores.get(source.folder)
-        if home is None:
-            home = stores[source.folder] = type(store)(source.folder, store.serializers)
-        read[dataset] = source.record.sha256
-        return home.read(source.record, as_type)
+        return source.value if source.record is None else stores.at(source.folder).read(source.record, as_type)
 
     outputs = Outputs(_specifications(order), node.outputs)
     arguments = _arguments(order, function, load, outputs, services, metrics)
     value = function(**arguments)
     assigned = {**_adopted(order, outputs), **outputs.values_set}
     values = returned(value, outputs=node.outputs, assigned=assigned, node=node.name)
+    store = stores.own
     records = tuple(store.write(name, one) for name, one in values.items())
     from mlops.datasets.manifest import Manifest  # not needed before the function has run
 

@@ -1,4 +1,4 @@
-"""Preparation: what a process needs before it can run nodes: a store, services, and the hooks that watch."""
+"""Preparation: what a process needs before it can run nodes: stores, services, and the hooks that watch."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ class LocalPreparation(Struct, frozen=True):
 
     def __call__(self) -> dict[str, Any]:  # Any: see run_node
         """Return the keyword arguments."""
-        from mlops.datasets.store import FileStore
-        from mlops.plugins.serializers import serializers_of
         from mlops.runs.services import services_for
+        from mlops.runs.stores import Stores
 
         hooks = None
         if observers := implementing(self.known, OBSERVED_BY_NODES):
@@ -43,8 +42,7 @@ class LocalPreparation(Struct, frozen=True):
 
             hooks = Hooks(observers, OBSERVED_BY_NODES)
         return {
-            "store": FileStore(self.folder, serializers_of(self.known, allow_pickle=self.allow_pickle)),
-            "stores": {},
+            "stores": Stores(self.folder, self.known, allow_pickle=self.allow_pickle),
             "services": services_for(self.connection),
             "hooks": hooks,
             "echo": sys.stderr if self.echo else None,

@@ -5,7 +5,6 @@ Every change is a transaction of its own, so that a killed process loses nothing
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
+from msgspec import json
 from msgspec.structs import asdict
 
 from mlops.context import Metric
@@ -96,8 +96,8 @@ class RunRecords:
                 run.target,
                 run.auth_mode,
                 run.executor,
-                json.dumps(run.parameters),
-                json.dumps(run.versions),
+                _text(run.parameters),
+                _text(run.versions),
             ),
         )
         database.executemany(
@@ -117,7 +117,7 @@ class RunRecords:
 
     def node_ended(self, run_id: str, outcome: NodeOutcome) -> None:
         """Record what a node came to, with its metrics."""
-        error = None if outcome.error is None else json.dumps(asdict(outcome.error))
+        error = None if outcome.error is None else _text(asdict(outcome.error))
         database = self._database
         if outcome.metrics:
             database.execute("BEGIN IMMEDIATE")
@@ -151,7 +151,7 @@ class RunRecords:
         database.execute("BEGIN IMMEDIATE")
         database.execute(
             "UPDATE runs SET state = ?, ended = ?, reason = ?, warnings = ? WHERE run_id = ?",
-            (state.value, now, reason, json.dumps(list(warnings)), run_id),
+            (state.value, now, reason, _text(list(warnings)), run_id),
         )
         database.execute(
             "UPDATE nodes SET state = 'stopped', ended = CASE WHEN state = 'running' THEN ? END, reason = ?"
@@ -219,7 +219,7 @@ class RunRecords:
                 started=started,
                 ended=ended,
                 reason=reason,
-                error=None if error is None else ErrorInfo(**json.loads(error)),
+                error=None if error is None else ErrorInfo(**json.decode(error)),
                 metrics=tuple(metrics.get(node, ())),
                 log=log,
             )
@@ -230,6 +230,10 @@ class RunRecords:
             )
         ]
         return _run(row, nodes, alive)
+
+
+def _text(value: object) -> str:
+    return json.encode(value).decode()
 
 
 _RUN_COLUMNS = (
@@ -248,8 +252,8 @@ def _run(
         pipeline=pipeline,
         folder=folder,
         started=started,
-        parameters=json.loads(parameters),
-        versions=json.loads(versions),
+        parameters=json.decode(parameters),
+        versions=json.decode(versions),
         target=target,
         auth_mode=auth_mode,
         executor=executor,
@@ -263,5 +267,5 @@ def _run(
         nodes=tuple(nodes),
         ended=ended,
         reason=reason,
-        warnings=tuple(json.loads(warnings)),
+        warnings=tuple(json.decode(warnings)),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,11 @@ from mlops.nodes import Node
 from mlops.parameters import Parameter, checked
 
 if TYPE_CHECKING:
-    from mlops.datasets.serializers import Serializers
-    from mlops.datasets.store import FileStore
+    from mlops.datasets.manifest import DatasetRecord
     from mlops.project import Project
     from mlops.runs.node_run import Source
     from mlops.runs.outcome import RunOutcome
+    from mlops.runs.stores import Stores
 
 
 class InputError(SeveralError):
@@ -65,8 +65,8 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     run_id = new_run_id(started)
     folder = os.path.join(settings.data, node.name, run_id)
     prepared = LocalPreparation(folder, settings.allow_pickle, found.hooked, echo=request.echo)()
-    store: FileStore = prepared["store"]
-    parameters, inputs = _inputs(node, request, project, store.serializers)
+    stores: Stores = prepared["stores"]
+    parameters, inputs = _inputs(node, request, project, stores)
     run = RunInfo(
         run_id=run_id,
         pipeline=node.name,
@@ -94,12 +94,12 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         state = State.STOPPED if stopped else outcome.state
         records.end(run_id, state, reason=reason, warnings=outcome.warnings)
     if state is State.SUCCEEDED:
-        _copy_outputs(request, store, outcome.outputs, store.serializers)
+        _copy_outputs(request, stores, outcome.outputs)
     return RunOutcome(run=run, state=state, nodes=(outcome,), ended=time.time(), reason=reason)
 
 
 def _inputs(
-    node: Node, request: NodeRequest, project: Project, serializers: Serializers
+    node: Node, request: NodeRequest, project: Project, stores: Stores
 ) -> tuple[dict[str, Any], dict[str, Source]]:  # Any: JSON
     """Return the parameters and datasets of the node, each checked.
 
@@ -116,7 +116,7 @@ def _inputs(
         name = aliases.get(given, given)
         try:
             if name in node.datasets:
-                inputs[name] = _source(name, value, project, serializers)
+                inputs[name] = _source(name, value, project, stores)
             elif name in known or node.open_inputs:
                 parameters[name] = checked(known.get(name) or Parameter(name, None), value)
             else:
@@ -135,7 +135,7 @@ def _inputs(
     if missing and request.run is not None:
         for dataset in missing:
             try:
-                inputs[dataset] = _committed(dataset, request.run, project, serializers)
+                inputs[dataset] = _committed(dataset, request.run, project, stores)
             except MlopsError as cause:
                 problems.append(cause)
     elif missing:
@@ -152,11 +152,11 @@ def _inputs(
     return parameters, inputs
 
 
-def _source(name: str, value: Any, project: Project, serializers: Serializers) -> Source:  # Any: JSON
+def _source(name: str, value: Any, project: Project, stores: Stores) -> Source:  # Any: JSON
     from mlops.runs.node_run import Source
 
     if isinstance(value, Mapping) and set(value) <= {"run", "dataset"} and "run" in value:
-        return _committed(str(value.get("dataset", name)), str(value["run"]), project, serializers)
+        return _committed(str(value.get("dataset", name)), str(value["run"]), project, stores)
     if isinstance(value, Mapping) and set(value) == {"path"}:
         value = value["path"]
     elif not isinstance(value, str):
@@ -165,14 +165,14 @@ def _source(name: str, value: Any, project: Project, serializers: Serializers) -
 
     path = Path(value)
     if not path.exists():
-        if path.suffix and serializers.by_extension(path.suffix) is not None:
+        if path.suffix and stores.serializers.by_extension(path.suffix) is not None:
             raise DatasetError(
                 dataset=name,
                 problem=f"there is no file {value!r}",
                 hint="give the path of a file that is there",
             )
         return Source(value=value)
-    serializer = serializers.by_extension(path.suffix)
+    serializer = stores.serializers.by_extension(path.suffix)
     if serializer is None:
         raise DatasetError(
             dataset=name,
@@ -182,8 +182,7 @@ def _source(name: str, value: Any, project: Project, serializers: Serializers) -
     return Source(value=serializer.read(path, None))
 
 
-def _committed(dataset: str, run: str, project: Project, serializers: Serializers) -> Source:
-    from mlops.datasets.store import FileStore
+def _committed(dataset: str, run: str, project: Project, stores: Stores) -> Source:
     from mlops.errors import UnknownNameError
     from mlops.runs.node_run import Source
     from mlops.runs.records import RunRecords
@@ -193,7 +192,7 @@ def _committed(dataset: str, run: str, project: Project, serializers: Serializer
         run_ids = [one.run.run_id for one in records.runs(limit=200)] if run == "latest" else [records.find(run)]
         for run_id in run_ids:
             folder = records.run(run_id).run.folder
-            record = FileStore(folder, serializers).find(dataset)
+            record = stores.at(folder).find(dataset)
             if record is not None:
                 return Source(folder=folder, record=record)
     raise UnknownNameError(
@@ -204,9 +203,7 @@ def _committed(dataset: str, run: str, project: Project, serializers: Serializer
     )
 
 
-def _copy_outputs(
-    request: NodeRequest, store: FileStore, records: Any, serializers: Serializers
-) -> None:  # Any: records
+def _copy_outputs(request: NodeRequest, stores: Stores, records: Sequence[DatasetRecord]) -> None:
     """Write a copy of each output whose specification is a path, in the format its ending names."""
     from pathlib import Path
 
@@ -216,7 +213,6 @@ def _copy_outputs(
         if not isinstance(path, str):
             continue
         target = Path(path)
-        serializer = serializers.by_extension(target.suffix) or serializers.by_name(record.serializer)
+        serializer = stores.serializers.by_extension(target.suffix) or stores.serializers.by_name(record.serializer)
         target.parent.mkdir(parents=True, exist_ok=True)
-        value = store.read(record)
-        serializer.write(value, target)
+        serializer.write(stores.own.read(record), target)
