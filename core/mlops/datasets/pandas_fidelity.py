@@ -39,15 +39,15 @@ def from_pandas(value: Pandas) -> tuple[Arrow, Note]:
     note: Note = {"library": "pandas"}
     frame = value
     if isinstance(value, pandas.Series):
-        note.update(kind="series", name=to_tree(value.name, ".name"))
+        note.update(kind="series", name=to_tree(value.name, (None, ".name", None)))
         frame = value.to_frame("values" if value.name is None else value.name)
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UnstorableError(f"two columns are named {twice!r}", hint="give each column a name of its own")
     if frame.columns.nlevels == 1 and frame.columns.dtype == object and names != list(frame.columns):
-        note["columns"] = [to_tree(name, f".columns[{i}]") for i, name in enumerate(frame.columns)]
-        note["columns_name"] = to_tree(frame.columns.name, ".columns.name")
+        note["columns"] = [to_tree(name, (None, ".columns[{}]", i)) for i, name in enumerate(frame.columns)]
+        note["columns_name"] = to_tree(frame.columns.name, (None, ".columns.name", None))
         frame = frame.set_axis(names, axis=1)
     try:
         table = pyarrow.Table.from_pandas(frame)

@@ -25,6 +25,8 @@ from typing import Any, TypeAlias
 from mlops.datasets.serializer import NO_FACTS, BytesSerializer, Facts, UnstorableError
 
 Tree: TypeAlias = Any  # Any: what the json module takes and gives; it has no recursive type
+Place: TypeAlias = "tuple[Place, str, object] | None"
+"""Where in the value something is: the place around it, and the step from there. Spelled out only when it is refused."""
 
 MAX_DEPTH = 200
 _HUGE = 1 << 2000
@@ -98,13 +100,15 @@ def decode_plain(data: bytes) -> Tree:
     return from_tree(tree) if b'"$' in data else tree
 
 
-def to_tree(value: object, place: str = "", depth: int = 0) -> Tree:
+def to_tree(value: object, place: Place = None, depth: int = 0) -> Tree:
     """Return the value in what JSON has, tagged where that is not enough."""
     kind = type(value)
     if kind in _NATIVE:
         return value
     if depth > MAX_DEPTH:
-        raise UnstorableError(f"the value is nested more than {MAX_DEPTH} deep, or holds itself, at value{place[:60]}…")
+        raise UnstorableError(
+            f"the value is nested more than {MAX_DEPTH} deep, or holds itself, at {_shown(place)[:60]}…"
+        )
     encode = _ENCODERS.get(kind)
     if encode is not None:
         return encode(value, place, depth + 1)
@@ -127,47 +131,48 @@ def from_tree(tree: Tree) -> Tree:
     return {key: from_tree(item) for key, item in tree.items()}
 
 
-def _list(value: list[Tree] | tuple[Tree, ...], place: str, depth: int) -> Tree:
+def _list(value: list[Tree] | tuple[Tree, ...], place: Place, depth: int) -> Tree:
     return [
         item
         if (kind := type(item)) in _NATIVE
         or (kind is float and item - item == 0)
         or (kind is int and -_HUGE < item < _HUGE)
-        else to_tree(item, f"{place}[{index}]", depth)
+        else to_tree(item, (place, "[{}]", index), depth)
         for index, item in enumerate(value)
     ]
 
 
-def _dict(value: dict[object, object], place: str, depth: int) -> Tree:
+def _dict(value: dict[object, object], place: Place, depth: int) -> Tree:
     tree = {}
     for key, item in value.items():
         if type(key) is not str:
             break
-        tree[key] = item if type(item) in _NATIVE else to_tree(item, f"{place}[{key!r}]", depth)
+        tree[key] = item if type(item) in _NATIVE else to_tree(item, (place, "[{}]", key), depth)
     else:
         if not (len(tree) == 1 and next(iter(tree))[:1] == "$"):  # which would read as a tag
             return tree
     pairs = [
-        [to_tree(key, f"{place} key", depth), to_tree(item, f"{place}[{key!r}]", depth)] for key, item in value.items()
+        [to_tree(key, (place, " key", None), depth), to_tree(item, (place, "[{}]", key), depth)]
+        for key, item in value.items()
     ]
     return {"$dict": pairs}
 
 
-def _float(value: float, _place: str, _depth: int) -> Tree:
+def _float(value: float, _place: Place, _depth: int) -> Tree:
     return value if value - value == 0 else {"$float": repr(value)}
 
 
-def _int(value: int, _place: str, _depth: int) -> Tree:
+def _int(value: int, _place: Place, _depth: int) -> Tree:
     return value if -_HUGE < value < _HUGE else {"$int": hex(value)}
 
 
-def _set(value: set[object] | frozenset[object], place: str, depth: int) -> Tree:
-    items = [to_tree(item, f"{place} item", depth) for item in value]
+def _set(value: set[object] | frozenset[object], place: Place, depth: int) -> Tree:
+    items = [to_tree(item, (place, " item", None), depth) for item in value]
     items.sort(key=_to_json)  # equal sets, equal bytes
     return {"$set" if type(value) is set else "$frozenset": items}
 
 
-def _datetime(value: datetime | time, place: str, _depth: int) -> Tree:
+def _datetime(value: datetime | time, place: Place, _depth: int) -> Tree:
     text = value.isoformat()
     zone = value.tzinfo
     tag = "$datetime" if type(value) is datetime else "$time"
@@ -177,7 +182,7 @@ def _datetime(value: datetime | time, place: str, _depth: int) -> Tree:
     if type(zone).__module__.startswith("zoneinfo") and key:
         return {tag: [value.replace(tzinfo=None).isoformat(), key, value.fold]}
     raise UnstorableError(
-        f"value{place} is in the time zone {zone!r}, a {_qualified(type(zone))}",
+        f"{_shown(place)} is in the time zone {zone!r}, a {_qualified(type(zone))}",
         hint="use datetime.timezone or zoneinfo.ZoneInfo",
     )
 
@@ -197,23 +202,23 @@ def _from_datetime(kind: Callable[[str], Tree]) -> Callable[[Tree], Tree]:
     return decode
 
 
-def _named(value: Tree, place: str, depth: int) -> Tree:
+def _named(value: Tree, place: Place, depth: int) -> Tree:
     """Return a value of a class found by its name: an Enum, a dataclass, a NamedTuple, a numpy scalar."""
     kind = type(value)
     if isinstance(value, Enum):
         if type(value).__members__.get(value.name) is not value:  # a combination of flags
-            raise UnstorableError(f"value{place} is {value!r}, which has no name of its own in its Enum")
+            raise UnstorableError(f"{_shown(place)} is {value!r}, which has no name of its own in its Enum")
         return {"$enum": [_importable(kind, place), value.name]}
     if (fields := _fields(kind)) is not None:
         known = {name: getattr(value, name) for name in fields}
         if extra := sorted(set(getattr(value, "__dict__", ())) - set(fields)):
             raise UnstorableError(
-                f"value{place} is a {_qualified(kind)} that carries more than its fields: {', '.join(extra)}",
+                f"{_shown(place)} is a {_qualified(kind)} that carries more than its fields: {', '.join(extra)}",
                 hint="make them fields, or delete them before the value is returned",
             )
-        tree = {name: to_tree(item, f"{place}.{name}", depth) for name, item in known.items()}
+        tree = {name: to_tree(item, (place, f".{name}", None), depth) for name, item in known.items()}
         return {"$object": [_importable(kind, place), tree]}
-    if kind.__module__ == "numpy" and hasattr(value, "dtype"):
+    if kind.__module__ == "numpy" and any(base.__name__ == "generic" for base in kind.__mro__):
         if value.dtype.kind in "mM":
             return {"$numpy": [value.dtype.str[1:], int(value.astype("int64"))]}
         if value.dtype.kind in "biufcSU" and value.dtype.name not in _LONG_DOUBLE:
@@ -232,12 +237,12 @@ def _fields(kind: type) -> tuple[str, ...] | None:
     return None
 
 
-def _importable(kind: type, place: str) -> str:
+def _importable(kind: type, place: Place) -> str:
     """Return ``module:Name`` of a class that another process finds under this name."""
     name = f"{kind.__module__}:{kind.__qualname__}"
     if kind.__module__ == "__main__" or _imported(name) is not kind:
         raise UnstorableError(
-            f"value{place} is of class {kind.__qualname__}, which cannot be imported from {kind.__module__}",
+            f"{_shown(place)} is of class {kind.__qualname__}, which cannot be imported from {kind.__module__}",
             hint="define the class at the top level of a module of the plugin",
         )
     return name
@@ -293,13 +298,25 @@ def _from_numpy(tree: Tree) -> Tree:
     return getattr(numpy, kind)(from_tree(item))
 
 
-def _refusal(value: object, place: str) -> UnstorableError:
+def _refusal(value: object, place: Place) -> UnstorableError:
     kind = type(value)
     plain = next((base for base in kind.__mro__[1:] if base in _ENCODERS or base in _NATIVE), None)
     hint = "make it a plain value, or a dataset of its own"
     if plain is not None:
         hint = f"make it a {plain.__name__}" if plain is not datetime else "make it a datetime: value.to_pydatetime()"
-    return UnstorableError(f"value{place} is a {_qualified(kind)}, which JSON cannot give back as it is", hint=hint)
+    return UnstorableError(f"{_shown(place)} is a {_qualified(kind)}, which JSON cannot give back as it is", hint=hint)
+
+
+def _shown(place: Place) -> str:
+    """Return a place as Python spells it: ``value['rows'][3]``."""
+    steps: list[str] = []
+    while place is not None:
+        place, step, key = place
+        try:
+            steps.append(step.format(repr(key)))
+        except ValueError:  # an integer that is too long for Python to print
+            steps.append(step.format("…"))
+    return "value" + "".join(reversed(steps))
 
 
 def _qualified(kind: type) -> str:
@@ -309,7 +326,7 @@ def _qualified(kind: type) -> str:
 _NATIVE = frozenset({str, bool, type(None)})
 _LONG_DOUBLE = frozenset({"float128", "float96", "complex256", "complex192"})
 
-_ENCODERS: Mapping[type, Callable[[Tree, str, int], Tree]] = {
+_ENCODERS: Mapping[type, Callable[[Tree, Place, int], Tree]] = {
     int: _int,
     float: _float,
     list: _list,
