@@ -34,6 +34,7 @@ STATEMENT_MODULES = (
     "mlops_embedded.tasks.statements",
     "mlops_embedded.tasks.listings",
     "mlops_embedded.tasks.functions",
+    "mlops_embedded.ml.datasets",
 )
 """Modules whose import registers statements and functions."""
 
