@@ -29,21 +29,32 @@ STATEMENT_MODULES = (
     "mlops_embedded.ml.entity_detail",
     "mlops_embedded.ml.asof",
     "mlops_embedded.ml.model_statements",
+    "mlops_embedded.ml.model_calls",
     "mlops_embedded.ml.dynamic_tables",
     "mlops_embedded.ml.online_feature_tables",
+    "mlops_embedded.ml.datasets",
     "mlops_embedded.tasks.statements",
     "mlops_embedded.tasks.listings",
     "mlops_embedded.tasks.functions",
-    "mlops_embedded.ml.datasets",
+    "mlops_embedded.jobs.statements",
+    "mlops_embedded.jobs.functions",
 )
 """Modules whose import registers statements and functions."""
 
 ROUTE_MODULES: tuple[str, ...] = (
+    "mlops_embedded.rest.databases",
+    "mlops_embedded.rest.warehouses",
     "mlops_embedded.rest.compute_pools",
+    "mlops_embedded.rest.image_repositories",
+    "mlops_embedded.rest.stages",
+    "mlops_embedded.rest.secrets",
+    "mlops_embedded.rest.notification_integrations",
+    "mlops_embedded.rest.event_tables",
+    "mlops_embedded.rest.alerts",
 )
 """Modules with `ROUTES`, mounted under /api/v2; many register the statements about the same objects too."""
 
-SERVICES: tuple[str, ...] = ("mlops_embedded.tasks.engine:TaskEngine",)
+SERVICES: tuple[str, ...] = ("mlops_embedded.jobs.runner:JobRunner", "mlops_embedded.tasks.engine:TaskEngine")
 """Background services, as "module:Class", in the order they start."""
 
 

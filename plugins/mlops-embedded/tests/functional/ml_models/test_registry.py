@@ -60,7 +60,7 @@ def test_a_loaded_model_predicts_what_the_logged_one_does(
 def test_a_model_is_loaded_by_the_role_that_owns_it_only(churn: ModelVersion, session: Session) -> None:
     session.sql("USE ROLE SYSADMIN").collect()
     try:
-        with pytest.raises(Exception, match="(?i)own"):
+        with pytest.raises(Exception, match=r"(?i)own"):
             churn.load()
     finally:
         session.sql("USE ROLE ACCOUNTADMIN").collect()
@@ -97,7 +97,7 @@ def test_a_version_is_found_by_default_and_by_alias(registry: Registry, second: 
     assert model.default.version_name == model.version("champion").version_name == "V2"
     assert model.first().version_name == "V1"
     second.unset_alias("champion")
-    with pytest.raises(ValueError, match="(?i)champion"):
+    with pytest.raises(ValueError, match=r"(?i)champion"):
         model.version("champion")
     model.default = "V1"
 
