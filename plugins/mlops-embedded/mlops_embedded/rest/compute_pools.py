@@ -94,7 +94,7 @@ def _shown(session: Session, pool: Document) -> dict[str, Any]:
     nodes = pool.body["min_nodes"] if running else 0
     return {
         "num_services": 0, "num_jobs": 0, "active_nodes": 0, "idle_nodes": nodes, "target_nodes": nodes,
-        "is_exclusive": False, "comment": pool.body["comment"],
+        "is_exclusive": False,
     }  # fmt: skip
 
 

@@ -104,7 +104,7 @@ class Field:
     read_only: bool = False
     """The server says it; clients may send back what they fetched, and it is left out of account."""
     write_only: bool = False
-    """It is kept, and never answered: a password."""
+    """It is kept, and never answered: a password. Where it is required, clients get an empty string."""
 
 
 def required(check: Check = text) -> Field:

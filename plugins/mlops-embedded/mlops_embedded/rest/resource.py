@@ -75,7 +75,8 @@ class Action:
 
 def replace_properties(session: Session, document: Document, properties: dict[str, Any]) -> None:
     """Give a document these properties in place of those it has; the server's own state stays."""
-    session.catalog.update(document.kind, document.name, **properties)
+    with session.catalog.transaction():
+        session.catalog.put(session.catalog.get(document.kind, document.name).with_(**properties))
 
 
 def store(session: Session, kind: str, asked: Creation, **state: Any) -> bool:
@@ -115,6 +116,8 @@ class Resource:
     filters: frozenset[str] = frozenset({"like", "startsWith", "showLimit", "fromName"})
     create_parameters: frozenset[str] = frozenset()
     drop_parameters: frozenset[str] = frozenset()
+    create_privilege: str | None = None
+    """What the role needs on the account, database or schema; without it CREATE and the kind."""
     alter_privilege: str = "OWNERSHIP"
     tag_domain: str | None = None
     """The domain under which tags are set on it; None: the API takes no tags for it."""
@@ -133,7 +136,7 @@ class Resource:
         """Create; False if it was there already and the mode allowed that."""
         if asked.mode not in self.modes:
             raise unknown_here(f"createMode={asked.mode.value} for {self.words}")
-        self.require_scope(session, asked.name, f"CREATE {self.words}")
+        self.require_scope(session, asked.name, self.create_privilege or f"CREATE {self.words}")
         before = session.catalog.find(self.kind, asked.name)
         if before is not None and asked.mode is CreateMode.OR_REPLACE:
             require(session.catalog, session.role, "OWNERSHIP", self.securable(asked.name), before.body.get("owner"))
@@ -209,11 +212,14 @@ class Resource:
         for key in ("name", "database_name", "schema_name", "owner"):
             values[key] = quote(values[key]) if values[key] else None
         values["created_on"] = document.created_on.isoformat(timespec="milliseconds")
-        return {
-            key: values[key]
-            for key, declared in self.body.fields_for(document.body).items()
-            if not declared.write_only and values.get(key) is not None
-        }
+        values["comment"] = values["comment"] or None
+        answer = {}
+        for key, declared in self.body.fields_for(document.body).items():
+            if declared.write_only:
+                values[key] = "" if declared.required else None
+            if values.get(key) is not None:
+                answer[key] = _without_nulls(values[key])
+        return answer
 
     def row(self, session: Session, document: Document) -> dict[str, Any]:
         """Return everything about the object, names as they are stored, as SHOW has it."""
@@ -226,6 +232,7 @@ class Resource:
             "created_on": document.created_on,
             "owner": document.body.get("owner"),
             "owner_role_type": "ROLE",
+            "comment": document.body.get("comment") or "",
             **(self.shown(session, document) if self.shown else {}),
         }
 
@@ -250,3 +257,9 @@ class Resource:
 
 def _existing(session: Session, kind: str, name: ObjectName) -> tuple[Securable, str | None]:
     return Securable(kind.upper(), name), session.catalog.get(kind, name).body.get("owner")
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value

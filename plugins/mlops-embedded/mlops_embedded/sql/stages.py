@@ -187,10 +187,10 @@ def list_files(session: Session, found: Statement) -> Rowset:
     reader = found.after("LIST")
     location = resolve(session, reader.location())
     options = read_properties(reader, {"PATTERN"})
-    return Rowset.of(_LISTED, (_listed(location, name, file) for name, file in location.files(options.get("pattern"))))
+    return Rowset.of(_LISTED, (listed_file(location, name, file) for name, file in location.files(options.get("pattern"))))
 
 
-def _listed(location: Location, name: str, file: Path) -> dict[str, Any]:
+def listed_file(location: Location, name: str, file: Path) -> dict[str, Any]:
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "md5").hexdigest()
     facts = file.stat()

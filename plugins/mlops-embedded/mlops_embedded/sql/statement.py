@@ -225,6 +225,10 @@ class Reader:
         """Return some tokens of this statement as they are written."""
         return self._statement.text[tokens[0].start : tokens[-1].end] if tokens else ""
 
+    def text_of(self, tokens: tuple[Token, ...]) -> str:
+        """Return these tokens of the statement as they are written."""
+        return self._statement.text[tokens[0].start : tokens[-1].end] if tokens else ""
+
     def rest(self) -> str:
         """Return everything that is left, as written, and go to the end."""
         token = self.peek()

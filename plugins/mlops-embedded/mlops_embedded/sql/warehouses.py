@@ -106,7 +106,7 @@ def _shown(session: Session, document: Document) -> dict[str, Any]:
     body = document.body
     return {
         "name": document.name.name, "state": body["state"], "type": body.get("warehouse_type", "STANDARD"),
-        "size": _size(str(body["warehouse_size"])), "min_cluster_count": body.get("min_cluster_count", 1),
+        "size": shown_size(str(body["warehouse_size"])), "min_cluster_count": body.get("min_cluster_count", 1),
         "max_cluster_count": body.get("max_cluster_count", 1), "started_clusters": int(body["state"] == "STARTED"),
         "running": 0, "queued": 0, "is_default": "N",
         "is_current": "Y" if document.name.name == session.warehouse else "N",
@@ -117,7 +117,8 @@ def _shown(session: Session, document: Document) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _size(size: str) -> str:
+def shown_size(size: str) -> str:
+    """Return a size as SHOW spells it: X-Small, 2X-Large."""
     known = {"XSMALL": "X-Small", "XLARGE": "X-Large", "XXLARGE": "2X-Large", "X2LARGE": "2X-Large"}
     plain = size.upper().replace("-", "")
     return known.get(plain, plain.capitalize())

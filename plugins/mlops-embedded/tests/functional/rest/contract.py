@@ -99,6 +99,8 @@ class Contract:
         properties, required = self._merged(schema, file)
         if not properties:
             plain = {k: v for k, v in schema.items() if k in {"type", "enum", "minimum", "maximum", "pattern"}}
+            if plain.get("type") == "string" and "enum" in plain:  # true and false without quotes are booleans in YAML
+                plain["enum"] = [str(word).lower() if isinstance(word, bool) else word for word in plain["enum"]]
             return {**plain, "type": [plain["type"], "null"]} if schema.get("nullable") else plain
         members = value if isinstance(value, dict) else {}
         return {
