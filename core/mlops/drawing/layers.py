@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LAST = 1_000_000
 """The ``floor`` of a box that stands below all others."""
 
-_MOST_BENDS = 25_000
+_MOST_BENDS = 8_000
 _SWEEPS = 24
 _SMALL = 500
 

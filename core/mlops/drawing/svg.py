@@ -67,8 +67,8 @@ def picture(scene: Scene, title: str) -> str:
         *(_edge(route, down=layout.down) for route in layout.routes),
         "</g>",
     ]
-    parts += [_pill(scene, key) for key in scene.pills]
     parts += [_node(scene, key, view) for key, view in scene.nodes.items()]
+    parts += [_pill(scene, key) for key in scene.pills]
     return "\n".join([*parts, "</svg>"])
 
 
