@@ -37,6 +37,15 @@ def already_exists(kind: str, name: object) -> SnowflakeError:
     )
 
 
+def wrong_type(found: str, wanted: str) -> SnowflakeError:
+    """002203: an object of that name is there, and is of another kind than the statement says."""
+    return SnowflakeError(
+        f"SQL compilation error:\nObject found is of type '{found}', not specified type '{wanted}'.",
+        code="002203",
+        sqlstate="42601",
+    )
+
+
 def syntax_error(message: str) -> SnowflakeError:
     """001003: the statement is not SQL that Snowflake would parse."""
     return SnowflakeError(f"SQL compilation error:\n{message}", code="001003", sqlstate="42000")

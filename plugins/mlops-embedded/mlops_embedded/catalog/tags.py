@@ -63,6 +63,14 @@ def untag(catalog: Catalog, on: Tagged) -> None:
         unset_tag(catalog, on, reference.tag)
 
 
+def move_tags(catalog: Catalog, on: Tagged, to: Tagged) -> None:
+    """Let the tags of an object go with it to its new name."""
+    with catalog.transaction():
+        for reference in tags_of(catalog, on):
+            unset_tag(catalog, on, reference.tag)
+            set_tag(catalog, to, reference.tag, reference.value)
+
+
 def _reference(document: Document) -> TagReference:
     body = document.body
     on = Tagged(body["domain"], ObjectName(*body["on"]), body["column"])

@@ -8,7 +8,14 @@ from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.tags import Tagged
-from mlops_embedded.errors import SnowflakeError, already_exists, does_not_exist, invalid_value, unknown_here
+from mlops_embedded.errors import (
+    SnowflakeError,
+    already_exists,
+    does_not_exist,
+    invalid_value,
+    unknown_here,
+    wrong_type,
+)
 from mlops_embedded.ml.refresh import (
     DOWNSTREAM,
     DynamicTable,
@@ -61,9 +68,9 @@ def create_dynamic_table(session: Session, found: Statement) -> Status:
     if there is not None and not found.or_replace:
         if if_not_exists:
             return Status(f"{name.name} already exists, statement succeeded.")
-        raise already_exists(_kind(there.body), name)
+        raise already_exists("dynamic_table" if "dynamic" in there.body else "table", name)
     if there is not None and "dynamic" not in there.body:
-        raise _wrong_kind(_kind(there.body) if not there.is_view else "VIEW")
+        raise wrong_type("VIEW" if there.is_view else "TABLE", "DYNAMIC_TABLE")
     _make_table(session, name, names, table)
     relations.record(
         session, name, "table",
@@ -146,22 +153,13 @@ def _make_table(session: Session, name: ObjectName, names: list[str], table: Dyn
         own.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ({table.query}) AS _QUERY{listed} LIMIT 0")
 
 
-def _kind(body: dict[str, Any]) -> str:
-    return "DYNAMIC_TABLE" if "dynamic" in body else "TABLE"
-
-
-def _wrong_kind(kind: str) -> SnowflakeError:
-    message = f"SQL compilation error:\nObject found is of type '{kind}', not specified type 'DYNAMIC_TABLE'."
-    return SnowflakeError(message, code="002203", sqlstate="42601")
-
-
 def _find(session: Session, name: ObjectName, *, if_exists: bool) -> Document | None:
     document = session.catalog.find("table", name)
     if document is not None and "dynamic" in document.body:
         return document
     there = relations.find_relation(session, name)
     if there is not None:
-        raise _wrong_kind("VIEW" if there.is_view else "TABLE")
+        raise wrong_type("VIEW" if there.is_view else "TABLE", "DYNAMIC_TABLE")
     if if_exists:
         return None
     raise does_not_exist("dynamic table", name)

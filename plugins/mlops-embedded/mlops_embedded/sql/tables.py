@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from mlops_embedded.catalog import ObjectName
-from mlops_embedded.catalog.tags import Tagged
-from mlops_embedded.errors import SnowflakeError, already_exists, does_not_exist, syntax_error
+from mlops_embedded.catalog.tags import Tagged, move_tags
+from mlops_embedded.errors import already_exists, does_not_exist, syntax_error, wrong_type
 from mlops_embedded.sql import functions, query, relations
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.results import Answer, Rewrite, Status
@@ -125,12 +125,7 @@ def _drop(session: Session, found: Statement, kind: str) -> Status:
             return Status(f"Drop statement executed successfully ({name.name} already dropped).")
         raise does_not_exist(kind, name)
     if there.is_view != (kind == "VIEW"):
-        raise SnowflakeError(
-            f"SQL compilation error:\nObject found is of type '{'VIEW' if there.is_view else 'TABLE'}', not specified "
-            f"type '{kind}'.",
-            code="002203",
-            sqlstate="42601",
-        )
+        raise wrong_type("VIEW" if there.is_view else "TABLE", kind)
     session.commit()
     session.duckdb.execute(f"DROP {kind} {duckdb_name(name)}")
     relations.forget(session, name)
@@ -200,8 +195,10 @@ def _rename(session: Session, kind: str, name: ObjectName, new: ObjectName) -> S
         session.duckdb.execute(f"DROP TABLE {duckdb_name(name)}")
     else:
         raise syntax_error("a view keeps its schema: create it again in the other one")
-    if session.catalog.find(kind.lower(), name) is not None:
-        session.catalog.rename(kind.lower(), name, new)
+    with session.catalog.transaction():
+        if session.catalog.find(kind.lower(), name) is not None:
+            session.catalog.rename(kind.lower(), name, new)
+        move_tags(session.catalog, Tagged("TABLE", name), Tagged("TABLE", new))
     return Status()
 
 

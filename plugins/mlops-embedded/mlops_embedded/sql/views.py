@@ -7,7 +7,7 @@ from typing import Any
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.catalog.identifiers import normalize
 from mlops_embedded.catalog.tags import Tagged
-from mlops_embedded.errors import already_exists, syntax_error
+from mlops_embedded.errors import already_exists, syntax_error, wrong_type
 from mlops_embedded.sql import functions, query, relations
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import split_arguments
@@ -35,11 +35,11 @@ def create_view(session: Session, found: Statement) -> Status:
         if if_not_exists:
             return Status(f"{name.name} already exists, statement succeeded.")
         raise already_exists("view" if there.is_view else "table", name)
+    if there is not None and not there.is_view:
+        raise wrong_type("DYNAMIC_TABLE" if "dynamic" in there.body else "TABLE", "VIEW")
     selected = functions.expand(session, Statement.of(reader.rest()))
     expression = query.parse(selected.text)
     qualify(session, expression)
-    if there is not None and not there.is_view:
-        session.duckdb.execute(f"DROP TABLE {duckdb_name(name)}")
     listed = f" ({', '.join(columns)})" if columns else ""
     prefix = f"CREATE OR REPLACE VIEW {duckdb_name(name)}{listed} AS "
     query.run_parsed(session, query.parse(prefix + expression.sql(dialect="snowflake")))

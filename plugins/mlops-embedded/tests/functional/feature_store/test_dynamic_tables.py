@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 
 import pytest
@@ -74,6 +75,61 @@ def test_a_managed_feature_view_is_read_back_as_registered(
     assert (str(found.warehouse), found.desc) == ("COMPUTE_WH", "what they paid")
     assert [str(column) for column in found.cluster_by] == ["ID"]
     assert [entity.name for entity in found.entities] == ["CUSTOMER"]
+
+
+@pytest.mark.embedded("FeatureStore: suspend and resume managed feature views")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_a_feature_view_is_suspended_and_resumed(
+    store: FeatureStore, session: Session, amounts: Callable[..., FeatureView]
+) -> None:
+    view = amounts("RESTING", refresh_freq="0 6 * * * UTC")
+
+    def states() -> tuple[str, str]:
+        [task] = session.sql("SHOW TASKS LIKE 'RESTING%' IN EMBEDDED.FEATURES").collect()
+        return store.get_feature_view("RESTING", "V1").status.value, task["state"]
+
+    assert states() == ("ACTIVE", "started")
+    store.suspend_feature_view(view)
+    assert states() == ("SUSPENDED", "suspended")
+    store.resume_feature_view(view)
+    assert states() == ("ACTIVE", "started")
+
+
+@pytest.mark.embedded("FeatureStore: feature views on a cron schedule, refreshed by their task")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_the_task_of_a_cron_feature_view_refreshes_it(
+    store: FeatureStore, session: Session, amounts: Callable[..., FeatureView]
+) -> None:
+    view = amounts("NIGHTLY", refresh_freq="0 3 * * * Europe/Zurich", query=TOTALS)
+    before = totals(session, view.fully_qualified_name())
+    event(session, 6, 9.0)
+    assert store.get_feature_view("NIGHTLY", "V1").refresh_freq == "0 3 * * * Europe/Zurich"
+    assert totals(session, view.fully_qualified_name()) == before
+
+    session.sql(f"EXECUTE TASK {view.fully_qualified_name()}").collect()
+
+    until = time.monotonic() + 10
+    while store.get_refresh_history(view).count() < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert totals(session, view.fully_qualified_name()) == {**before, 6: 9.0}
+
+
+@pytest.mark.embedded("FeatureStore: update lag, schedule, warehouse and description of managed feature views")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_an_update_changes_lag_schedule_warehouse_and_description(
+    store: FeatureStore, session: Session, amounts: Callable[..., FeatureView]
+) -> None:
+    amounts("UPDATING", refresh_freq="1 day")
+    session.sql("CREATE WAREHOUSE IF NOT EXISTS OTHER_WH").collect()
+
+    for frequency in ("2 hours", "0 5 * * * UTC", "0 6 * * * UTC", "3 hours"):
+        store.update_feature_view("UPDATING", "V1", refresh_freq=frequency)
+        assert store.get_feature_view("UPDATING", "V1").refresh_freq == frequency
+    store.update_feature_view("UPDATING", "V1", warehouse="OTHER_WH", desc="it's new")
+
+    updated = store.get_feature_view("UPDATING", "V1")
+    assert (str(updated.warehouse), updated.desc) == ("OTHER_WH", "it's new")
+    assert session.sql("SHOW TASKS LIKE 'UPDATING%' IN EMBEDDED.FEATURES").collect() == []
 
 
 @pytest.mark.embedded("Dynamic tables: refreshed on read when older than the lag, unless suspended")

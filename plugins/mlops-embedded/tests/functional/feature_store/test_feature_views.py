@@ -95,6 +95,47 @@ def test_a_version_that_was_never_registered_is_not_found(store: FeatureStore) -
         store.get_feature_view("NEVER", "V1")
 
 
+@pytest.mark.embedded("FeatureStore: delete a feature view")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+@pytest.mark.parametrize("frequency", [None, "1 day", "0 6 * * * UTC"])
+def test_a_deleted_feature_view_leaves_nothing(
+    store: FeatureStore, session: Session, amounts: Callable[..., FeatureView], frequency: str | None
+) -> None:
+    view = amounts("DELETED", refresh_freq=frequency)
+
+    store.delete_feature_view(view)
+
+    assert store.list_feature_views(feature_view_name="DELETED").collect() == []
+    for kind in ("TABLES", "DYNAMIC TABLES", "VIEWS", "TASKS"):
+        assert session.sql(f"SHOW {kind} LIKE 'DELETED%' IN EMBEDDED.FEATURES").collect() == []
+
+
+@pytest.mark.embedded("FeatureStore: overwrite a feature view, from view to dynamic table to cron and back")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_a_feature_view_is_overwritten_by_one_of_every_other_kind(
+    store: FeatureStore, session: Session, amounts: Callable[..., FeatureView]
+) -> None:
+    def versions_of_it() -> list[str]:
+        kinds = ("DYNAMIC TABLES", "VIEWS", "TASKS")
+        return [kind for kind in kinds if session.sql(f"SHOW {kind} LIKE 'CHANGING%' IN EMBEDDED.FEATURES").collect()]
+
+    for factor, (frequency, objects) in enumerate(
+        [
+            (None, ["VIEWS"]),
+            ("1 day", ["DYNAMIC TABLES"]),
+            ("0 6 * * * UTC", ["DYNAMIC TABLES", "TASKS"]),
+            (None, ["VIEWS"]),
+        ],
+        start=1,
+    ):
+        query = f"SELECT ID, TS, AMOUNT * {factor} AS AMOUNT FROM EMBEDDED.PUBLIC.EVENTS"
+        amounts("CHANGING", overwrite=True, refresh_freq=frequency, query=query)
+
+        found = store.get_feature_view("CHANGING", "V1")
+        assert (found.refresh_freq, versions_of_it()) == (frequency, objects)
+        assert max(row["AMOUNT"] for row in store.read_feature_view(found).collect()) == 3.5 * factor
+
+
 @pytest.mark.embedded("FeatureStore: feature views survive kill -9")
 @pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
 def test_feature_views_survive_a_kill(
