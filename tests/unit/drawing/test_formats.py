@@ -17,7 +17,7 @@ def test_equal_input_gives_equal_text(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_ends_with_one_line_break_and_has_no_line_of_trailing_blanks(format: str) -> None:
+def test_every_format_ends_with_one_line_break(format: str) -> None:
     drawing = render(wide(), format)
 
     assert drawing.endswith("\n")

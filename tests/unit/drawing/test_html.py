@@ -162,7 +162,7 @@ def test_the_panel_is_told_all_that_is_known_of_a_node_and_its_run() -> None:
     assert train["source"] == "mlops_churn.nodes:train_model"
     assert [names[key] for key, _ in train["inputs"]] == ["train"]
     assert [names[key] for key in train["outputs"]] == ["model", "importance"]
-    assert ["learning_rate", "0.05", "float", "default 0.1".removeprefix("default ")] in train["parameters"]
+    assert ["learning_rate", "0.05", "float", "0.1"] in train["parameters"]
     assert train["needs"] == [
         ["resources", "4 cpu, 8Gi, 1 gpu"],
         ["services", "feature_store, model_registry"],

@@ -38,7 +38,7 @@ def drawings(draw: st.DrawFn) -> tuple[list[Box], list[Link]]:
 
 @given(drawings())
 @settings(deadline=None, max_examples=150)
-def test_every_link_leads_down_by_at_least_its_span(drawing: tuple[list[Box], list[Link]]) -> None:
+def test_every_link_leads_down_through_one_place_in_each_row(drawing: tuple[list[Box], list[Link]]) -> None:
     made, joined = drawing
     layers = layers_of(made, joined)
     row = {item: at for at, items in enumerate(layers.rows) for item in items}
