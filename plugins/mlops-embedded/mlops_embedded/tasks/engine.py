@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
 
 RETRY_WITHIN = timedelta(days=14)
-_LONGEST_PAUSE_SECONDS, _STOP_SECONDS = 30.0, 35.0
+_LONGEST_PAUSE_SECONDS, _STOP_SECONDS = 30.0, 6.0
 logger = logging.getLogger("mlops_embedded.tasks")
 
 

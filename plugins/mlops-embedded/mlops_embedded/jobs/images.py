@@ -1,0 +1,97 @@
+"""What stands for a container image when its container runs as a process: an explicit entry, never a guess.
+
+The entries are in `images.yaml` of the state folder, or in the file that MLOPS_EMBEDDED_IMAGES names when the server
+starts. A key is an image as specifications name it, with or without its tag:
+
+    /mydb/public/images/train:
+      entrypoint: [python, -m, churn]     # the image's ENTRYPOINT; a specification's `command` overrides it
+      command: [train]                    # the image's CMD; a specification's `args` override it
+      workdir: /home/me/churn             # the image's WORKDIR
+      env: {PYTHONPATH: src}              # the image's ENV
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_embedded.errors import SnowflakeError
+from mlops_embedded.jobs.fields import Fields, SpecificationError, list_of, load_yaml, strings_by_name, text
+
+VARIABLE = "MLOPS_EMBEDDED_IMAGES"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a Dockerfile would say, for this machine."""
+
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    workdir: str | None = None
+    env: Mapping[str, str] | None = None
+
+
+def image_file(state: Path) -> Path:
+    """Return the file that holds the entries."""
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else state / "images.yaml"
+
+
+def find_image(file: Path, name: str) -> Image:
+    """Return the entry for an image, looked up anew each time: with its tag first, then without.
+
+    Raises:
+        SnowflakeError 395023: there is none, or the file is wrong; the message says what to write where.
+    """
+    entries = _entries(file)
+    plain = _without_registry(name)
+    untagged = plain.rpartition(":")[0] if ":" in plain.rpartition("/")[2] else plain
+    for key in (plain, untagged.partition("@")[0]):
+        if key in entries:
+            return _read(entries[key], key, file)
+    known = ", ".join(sorted(entries)) or "none"
+    raise _refused(
+        f"Failed to retrieve image: {plain} is not known to the process runtime. Add an entry {untagged!r} with "
+        f"`entrypoint` to {file} (its entries: {known})."
+    )
+
+
+def _without_registry(name: str) -> str:
+    host, slash, rest = name.partition("/")
+    if slash and host and ("." in host or ":" in host):
+        return f"/{rest}"
+    return name if name.startswith("/") else f"/{name}"
+
+
+def _entries(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        entries = load_yaml(file.read_text(encoding="utf-8")) or {}
+        if not isinstance(entries, dict):
+            raise SpecificationError("", "must be a mapping of images")
+        return {_without_registry(str(key)): value for key, value in entries.items()}
+    except SpecificationError as error:
+        raise _refused(f"{file}: {error}") from error
+
+
+def _read(value: Any, key: str, file: Path) -> Image:
+    try:
+        fields = Fields(value, key)
+        image = Image(
+            fields.take("entrypoint", list_of(text)) or (),
+            fields.take("command", list_of(text)) or (),
+            fields.take("workdir", text),
+            fields.take("env", strings_by_name),
+        )
+        fields.done()
+    except SpecificationError as error:
+        raise _refused(f"{file}: {error}") from error
+    return image
+
+
+def _refused(message: str) -> SnowflakeError:
+    return SnowflakeError(message, code="395023", sqlstate="22023")

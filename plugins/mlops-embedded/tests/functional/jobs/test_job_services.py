@@ -1,0 +1,277 @@
+"""EXECUTE JOB SERVICE runs containers as processes, with what Snowflake gives a container."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import textwrap
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import snowflake.connector
+import yaml
+from mlops_embedded.life import EmbeddedSnowflake
+from snowflake.connector import DictCursor, SnowflakeConnection
+from snowflake.connector.errors import ProgrammingError
+
+IMAGE = "/embedded/public/images/python:3"
+Sql = Callable[..., list[dict[str, Any]]]
+CONNECT = """
+import os, pathlib, snowflake.connector
+connection = snowflake.connector.connect(
+    host=os.environ["SNOWFLAKE_HOST"], port=os.environ["SNOWFLAKE_PORT"], protocol=os.environ["SNOWFLAKE_PROTOCOL"],
+    account=os.environ["SNOWFLAKE_ACCOUNT"], authenticator="oauth",
+    token=pathlib.Path(os.environ["SNOWFLAKE_TOKEN_FILE"]).read_text(),
+    database=os.environ["SNOWFLAKE_DATABASE"], schema=os.environ["SNOWFLAKE_SCHEMA"])
+"""
+
+
+def specification(script: str, **container: Any) -> str:
+    """A specification whose one container runs this Python."""
+    one = {"name": "main", "image": IMAGE, "args": ["-c", textwrap.dedent(script)], **container}
+    volumes = one.pop("volumes", [])
+    return yaml.safe_dump({"spec": {"containers": [one], **({"volumes": volumes} if volumes else {})}})
+
+
+def job(spec: str, clauses: str = "") -> str:
+    return f"EXECUTE JOB SERVICE IN COMPUTE POOL POOL {clauses} FROM SPECIFICATION $${spec}$$"
+
+
+@pytest.fixture(scope="module")
+def pool(embedded_snowflake: EmbeddedSnowflake) -> EmbeddedSnowflake:
+    images = {IMAGE.rpartition(":")[0]: {"entrypoint": ["python"], "env": {"FROM_IMAGE": "yes"}}}
+    (embedded_snowflake.state / "images.yaml").write_text(yaml.safe_dump(images))
+    with snowflake.connector.connect(**embedded_snowflake.connection) as connection:
+        connection.cursor().execute(
+            "CREATE COMPUTE POOL POOL MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS"
+        )
+    return embedded_snowflake
+
+
+@pytest.fixture
+def sql(pool: EmbeddedSnowflake, connection: SnowflakeConnection) -> Sql:
+    def run(text: str) -> list[dict[str, Any]]:
+        with connection.cursor(DictCursor) as cursor:
+            return cursor.execute(text).fetchall()  # type: ignore[union-attr, return-value]
+
+    run("USE SCHEMA EMBEDDED.PUBLIC")
+    return run
+
+
+def logs(sql: Sql, name: str) -> str:
+    [row] = sql(f"SELECT SYSTEM$GET_SERVICE_LOGS('{name}', 0, 'main') AS LOGS")
+    return str(row["LOGS"])
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process goes on; one that has ended and that nobody has waited for does not."""
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return shown.stdout.strip()[:1] not in {"", "Z"}
+
+
+def wait(sql: Sql, name: str, status: str, seconds: float = 20) -> dict[str, Any]:
+    until = time.monotonic() + seconds
+    while not (shown := sql(f"SHOW JOB SERVICES LIKE '{name}'")) or shown[0]["status"] != status:
+        assert time.monotonic() < until, shown
+        time.sleep(0.05)
+    return shown[0]
+
+
+@pytest.mark.embedded("Jobs: EXECUTE JOB SERVICE runs a container as a process, which logs in with its token")
+def test_a_job_logs_in_as_its_service_with_its_owners_role(sql: Sql) -> None:
+    script = CONNECT + (
+        "row = connection.cursor().execute('SELECT CURRENT_USER(), CURRENT_ROLE(), CURRENT_SCHEMA(), "
+        "CURRENT_WAREHOUSE()').fetchone()\nprint(row)\nconnection.close()"
+    )
+
+    [said] = sql(job(specification(script), "NAME = WHO QUERY_WAREHOUSE = COMPUTE_WH"))
+
+    assert said["status"] == "Job WHO completed successfully with status: DONE."
+    assert "('WHO', 'ACCOUNTADMIN', 'PUBLIC', 'COMPUTE_WH')" in logs(sql, "WHO")
+    [shown] = sql("SHOW JOB SERVICES LIKE 'who'")
+    assert (shown["status"], shown["is_job"], shown["compute_pool"]) == ("DONE", "true", "POOL")
+
+
+@pytest.mark.embedded(
+    "Jobs: Snowflake's variables, a connections.toml, replicas, volumes of stages and folders"
+)
+def test_a_container_gets_what_snowflake_gives_one(sql: Sql, pool: EmbeddedSnowflake) -> None:
+    sql("CREATE OR REPLACE STAGE DATA")
+    script = """
+        import json, os, pathlib, sys, tomllib
+        inside = pathlib.Path(sys.argv[1])
+        (inside / f"from-{os.environ['SNOWFLAKE_JOB_INDEX']}.txt").write_text("hello")
+        config = tomllib.loads((pathlib.Path(os.environ["SNOWFLAKE_HOME"]) / "connections.toml").read_text())
+        print(json.dumps({"env": dict(os.environ), "connection": config["default"]}))
+    """
+    spec = specification(
+        script,
+        args=["-c", textwrap.dedent(script), "/data/out"],
+        env={"OUT": "/data/out", "N": 3},
+        volumeMounts=[{"name": "data", "mountPath": "/data"}],
+        sessionTokenConfig={"mountConnectionConfig": True},
+        volumes=[{"name": "data", "source": "stage", "stageConfig": {"name": "@DATA"}}],
+    )
+    (pool.state / "stages" / "EMBEDDED" / "PUBLIC" / "DATA" / "out").mkdir(parents=True)
+
+    sql(job(spec, "NAME = GIVEN REPLICAS = 2"))
+
+    said = json.loads(logs(sql, "GIVEN"))
+    env = said["env"]
+    wanted = {
+        "SNOWFLAKE_ACCOUNT": "embedded", "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_DATABASE": "EMBEDDED",
+        "SNOWFLAKE_SCHEMA": "PUBLIC", "SNOWFLAKE_SERVICE_NAME": "GIVEN", "SNOWFLAKE_JOBS_COUNT": "2",
+        "SNOWFLAKE_JOB_INDEX": "0", "FROM_IMAGE": "yes", "N": "3", "SNOWFLAKE_RUNNING_INSIDE_SPCS": "true",
+    }  # fmt: skip
+    assert {key: env.get(key) for key in wanted} == wanted
+    assert env["OUT"] == f"{env['MLOPS_EMBEDDED_ROOT']}/data/out"
+    assert "SNOWFLAKE_USER" not in env
+    assert said["connection"]["token_file_path"] == env["SNOWFLAKE_TOKEN_FILE"]
+    assert [row["name"] for row in sql("LIST @DATA")] == ["data/out/from-0.txt", "data/out/from-1.txt"]
+    assert [row["instance_id"] for row in sql("SHOW SERVICE INSTANCES IN SERVICE GIVEN")] == ["0", "1"]
+
+
+@pytest.mark.embedded("Jobs: an exit code that is not 0 fails the statement, and logs are kept")
+def test_a_job_that_exits_with_a_code_fails_its_statement(sql: Sql) -> None:
+    with pytest.raises(ProgrammingError, match="container main of instance 0: Container exited with code 3"):
+        sql(
+            job(
+                specification("import sys; print('one'); print('two', file=sys.stderr); sys.exit(3)"),
+                "NAME = BAD",
+            )
+        )
+
+    assert logs(sql, "BAD") in {"one\ntwo", "two\none"}
+    [last] = sql("SELECT SYSTEM$GET_SERVICE_LOGS('BAD', 0, 'main', 1) AS L")
+    assert "\n" not in last["L"]
+    [container] = sql("SHOW SERVICE CONTAINERS IN SERVICE BAD")
+    assert (container["status"], container["last_exit_code"]) == ("FAILED", 3)
+
+
+def test_a_name_is_taken_until_the_job_is_dropped(sql: Sql) -> None:
+    sql(job(specification("pass"), "NAME = ONCE"))
+
+    with pytest.raises(ProgrammingError, match="already exists"):
+        sql(job(specification("pass"), "NAME = ONCE"))
+
+    sql("DROP SERVICE ONCE")
+    sql(job(specification("pass"), "NAME = ONCE"))
+    assert sql("DROP SERVICE IF EXISTS NEVER_THERE")
+
+
+def test_a_job_without_a_name_gets_one_of_its_query(sql: Sql) -> None:
+    [said] = sql(job(specification("pass")))
+
+    assert said["status"].startswith("Job JOB_")
+
+
+@pytest.mark.embedded("Jobs: asynchronous jobs, cancelling, SIGTERM before SIGKILL")
+def test_dropping_an_asynchronous_job_ends_it_with_sigterm(sql: Sql, pool: EmbeddedSnowflake) -> None:
+    marker = pool.state / "terminated"
+    script = f"""
+        import pathlib, signal, sys, time
+        def end(number, frame):
+            pathlib.Path({str(marker)!r}).write_text(str(number))
+            sys.exit(0)
+        signal.signal(signal.SIGTERM, end)
+        print("ready", flush=True)
+        time.sleep(60)
+    """
+    [said] = sql(job(specification(script), "NAME = LONG ASYNC = TRUE"))
+    assert said["status"].startswith("Job LONG started")
+    wait(sql, "LONG", "RUNNING")
+    until = time.monotonic() + 10
+    while "ready" not in logs(sql, "LONG"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+    sql("DROP SERVICE LONG")
+
+    assert marker.read_text() == str(signal.SIGTERM.value)
+
+
+def test_cancelling_the_statement_cancels_its_job(pool: EmbeddedSnowflake, sql: Sql) -> None:
+    with (
+        snowflake.connector.connect(**pool.connection) as other,
+        other.cursor() as cursor,
+        pytest.raises(ProgrammingError, match="cancel"),
+    ):
+        cursor.execute(job(specification("import time; time.sleep(60)"), "NAME = SLEEPER"), timeout=2)
+
+    wait(sql, "SLEEPER", "CANCELLED")
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("EXECUTE JOB SERVICE IN COMPUTE POOL POOL NAME = X", "needs FROM SPECIFICATION"),
+        (job(specification("pass")).replace("POOL POOL", "POOL NOWHERE"), "does not exist"),
+        (job(specification("pass"), 'NAME = "quoted name"'), "must not need quotes"),
+        (job(specification("pass", image="/db/s/r/other:1")), "is not known to the process runtime"),
+        (job(specification("pass", comand=["x"])), r"spec.containers\[0\].comand: .* did you mean 'command'"),
+    ],
+)
+def test_a_job_that_cannot_start_says_why(sql: Sql, statement: str, reason: str) -> None:
+    with pytest.raises(ProgrammingError, match=reason):
+        sql(statement)
+
+
+@pytest.mark.embedded("Jobs: a job of a task uses TaskContext from inside its container")
+def test_a_job_that_a_task_starts_knows_its_run(sql: Sql) -> None:
+    script = CONNECT + textwrap.dedent("""
+        from snowflake.core.task.context import TaskContext
+        from snowflake.snowpark import Session
+        context = TaskContext(Session.builder.configs({"connection": connection}).create())
+        print(context.get_current_task_name(), context.get_predecessor_return_value())
+        context.set_return_value(context.get_task_graph_config()["answer"])
+    """)
+    sql(
+        """CREATE OR REPLACE TASK JOBS CONFIG = '{"answer": 42}' AS CALL SYSTEM$SET_RETURN_VALUE('from root')"""
+    )
+    sql(f"CREATE OR REPLACE TASK WORK AFTER JOBS AS {job(specification(script))}")
+    sql("ALTER TASK WORK RESUME")
+    sql("EXECUTE TASK JOBS")
+
+    history = "SELECT * FROM TABLE(INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => 'WORK'))"
+    until = time.monotonic() + 30
+    while not (done := sql(history)) or done[0]["STATE"] == "EXECUTING":
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+    assert (done[0]["STATE"], done[0]["RETURN_VALUE"], done[0]["ERROR_MESSAGE"]) == ("SUCCEEDED", "42", None)
+    [shown] = sql(f"SHOW JOB SERVICES LIKE 'JOB_{done[0]['QUERY_ID'].replace('-', '_')}'")
+    assert done[0]["SPCS_JOB_ID"]
+    assert "EMBEDDED.PUBLIC.WORK from root" in logs(sql, shown["name"])
+
+
+@pytest.mark.embedded("Jobs: what ran at a kill -9 is recorded as failed, and its processes are ended")
+def test_a_job_that_a_killed_server_leaves_behind_is_ended_and_recorded(
+    pool: EmbeddedSnowflake, sql: Sql
+) -> None:
+    sql(
+        job(
+            specification("import time; import os; print(os.getpid(), flush=True); time.sleep(300)"),
+            "NAME = ORPHAN ASYNC = TRUE",
+        )
+    )
+    sql(
+        "CREATE OR REPLACE TASK SLEEPS AS "
+        + job(specification("import time; time.sleep(300)"), "NAME = IN_TASK")
+    )
+    sql("EXECUTE TASK SLEEPS")
+    wait(sql, "IN_TASK", "RUNNING")
+    while not (pid := logs(sql, "ORPHAN")):
+        time.sleep(0.05)
+
+    pool.kill()
+    pool.restart()
+
+    assert wait(sql, "ORPHAN", "FAILED")["is_async_job"] == "true"
+    assert not is_running(int(pid))
+    [container] = sql("SHOW SERVICE CONTAINERS IN SERVICE ORPHAN")
+    assert container["message"] == "The server ended while this container ran."
+    [run] = sql("SELECT * FROM TABLE(INFORMATION_SCHEMA.TASK_HISTORY(TASK_NAME => 'SLEEPS'))")
+    assert (run["STATE"], run["ERROR_MESSAGE"]) == ("FAILED", "The server ended while this task ran.")
