@@ -30,6 +30,7 @@ STATEMENT_MODULES = (
     "mlops_embedded.ml.asof",
     "mlops_embedded.ml.model_statements",
     "mlops_embedded.ml.model_calls",
+    "mlops_embedded.ml.experiment_statements",
     "mlops_embedded.ml.dynamic_tables",
     "mlops_embedded.ml.online_feature_tables",
     "mlops_embedded.ml.datasets",

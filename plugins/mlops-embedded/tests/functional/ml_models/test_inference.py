@@ -78,7 +78,7 @@ def test_a_missing_argument_is_refused(session: Session, table: str) -> None:
 
 
 def test_what_the_model_raises_reaches_the_client(session: Session, table: str) -> None:
-    with pytest.raises(SnowparkSQLException, match="(?s)NaN"):
+    with pytest.raises(SnowparkSQLException, match="NaN"):
         session.sql(f"SELECT MODEL({CHURN}, V1)!PREDICT(NULL, SPENT) FROM {table}").collect()
 
 
