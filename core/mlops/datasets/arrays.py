@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mlops.datasets.whole_file import WholeFile
 
 
+_LONGEST_OLD_HEADER = 60_000
+
+
 class ArraySerializer(StreamSerializer):
     """A numpy array of any shape; its dtype (structured ones too) and memory order come back."""
 
@@ -33,13 +36,19 @@ class ArraySerializer(StreamSerializer):
                 hint="give it a dtype: values.astype(str) or .astype(float); or return a DataFrame or a list",
             )
         # A stream that is no file makes numpy write block by block, front to back; to a file it would seek.
-        numpy.lib.format.write_array(stream, value, allow_pickle=False)
+        numpy.lib.format.write_array(stream, value, version=_version(value.dtype), allow_pickle=False)
         return Facts(rows=value.shape[0] if value.ndim else None, columns=_columns(value.dtype))
 
     def read(self, path: Path, as_type: str | None) -> object:
         import numpy
 
         return numpy.load(path, allow_pickle=False)
+
+
+def _version(dtype: Any) -> tuple[int, int] | None:  # Any: numpy.dtype
+    """Return the version of .npy that a dtype needs; None lets numpy take the oldest. It would warn of the newest."""
+    fields = repr(dtype.descr)
+    return None if fields.isascii() and len(fields) < _LONGEST_OLD_HEADER else (3, 0)
 
 
 def _columns(dtype: Any) -> tuple[tuple[str, str], ...]:  # Any: numpy.dtype

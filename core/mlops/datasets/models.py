@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ALLOW_PICKLE = "set `allow_pickle = true` under [tool.mlops.datasets], if you trust every plugin and every run you read"
 
 TRUSTED_PACKAGES = frozenset({"sklearn", "numpy", "scipy", "lightgbm", "xgboost"})
+_CONTAINERS = frozenset({"collections.OrderedDict", "collections.Counter", "collections.deque"})
 _NEVER = frozenset(
     {"testing", "tests", "_testing", "conftest", "f2py", "distutils", "ctypeslib", "datasets", "io", "npyio"}
     | {"_npyio_impl", "_datasource", "memmap", "fromfile", "load", "save", "savez", "savetxt", "loadtxt", "genfromtxt"}
@@ -130,7 +131,7 @@ def _untrusted(names: Iterable[str]) -> list[str]:
 
 def _trusted(name: str) -> bool:
     package, *parts = name.split(".")
-    return package in TRUSTED_PACKAGES and _NEVER.isdisjoint(parts)
+    return name in _CONTAINERS or (package in TRUSTED_PACKAGES and _NEVER.isdisjoint(parts))
 
 
 def _skops() -> Any:  # Any: skops has no types

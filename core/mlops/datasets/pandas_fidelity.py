@@ -61,6 +61,8 @@ def from_pandas(value: Pandas) -> tuple[Arrow, Note]:
     note["unnamed_index"] = [name for name in index_names if name.startswith("__index_level_")]
     levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)] if index_names else []
     pieces = [*(frame.iloc[:, position] for position in range(frame.shape[1])), *levels]
+    if not index_names and not frame.shape[1]:  # Parquet counts rows by columns
+        note["range"] = [frame.index.start, frame.index.stop, frame.index.step]
     note["pieces"] = []
     for position, piece in enumerate(pieces):
         noted, column = _noted(piece, table.column(position), table.field(position).name)
@@ -78,6 +80,9 @@ def to_pandas(table: Arrow, note: Note, *, series: bool) -> Pandas:
     import pandas
 
     noted = note.get("pieces", [])
+    if "range" in note:
+        frame = table.to_pandas()
+        return frame.reindex(pandas.RangeIndex(*note["range"], name=frame.index.name))
     columns = [table.column(position) for position in range(table.num_columns)] if noted else []
     frame = table.to_pandas(ignore_metadata=False)
     width = frame.shape[1]
@@ -179,7 +184,7 @@ def _restored(piece: Pandas, column: Arrow, noted: Note) -> Pandas:
     if wanted == "object" and piece.dtype != object:
         values: Pandas = numpy.empty(len(piece), dtype=object)
         values[:] = column.to_pylist()
-        piece = pandas.Series(values, index=getattr(piece, "index", None), name=piece.name)
+        piece = pandas.Series(values, dtype=object, index=getattr(piece, "index", None), name=piece.name)
     elif wanted == "arrow":
         if not isinstance(piece.dtype, pandas.ArrowDtype):
             piece = piece.astype(pandas.ArrowDtype(column.type))

@@ -58,9 +58,11 @@ class ParquetSerializer(StreamSerializer):
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), NOTE: _to_json(note)})
         from pyarrow import parquet
 
+        # Parquet wants the items of a list named "element"; a Table of Arrow keeps the name it gave them.
+        compliant = note["library"] != "arrow"
         try:
             sink = pyarrow.PythonFile(stream, mode="w")
-            with parquet.ParquetWriter(sink, table.schema, store_schema=True) as writer:
+            with parquet.ParquetWriter(sink, table.schema, use_compliant_nested_type=compliant) as writer:
                 writer.write_table(table)
         except (pyarrow.ArrowException, ValueError) as cause:
             raise UnstorableError(f"Parquet cannot hold this table: {cause}") from cause

@@ -121,6 +121,8 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, datetime):
         return repr(one) == repr(other) and one.utcoffset() == other.utcoffset()
+    if isinstance(one, Decimal):  # a signalling NaN cannot be compared
+        return repr(one) == repr(other)
     if isinstance(one, (set, frozenset)):
         return sorted(map(repr, one)) == sorted(map(repr, other))
     return bool(one == other) or repr(one) == repr(other)
