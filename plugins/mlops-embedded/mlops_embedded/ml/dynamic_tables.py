@@ -9,7 +9,6 @@ from typing import Any
 from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.tags import Tagged
 from mlops_embedded.errors import (
-    SnowflakeError,
     already_exists,
     does_not_exist,
     invalid_value,
@@ -22,7 +21,7 @@ from mlops_embedded.ml.refresh import (
     dynamic_tables,
     history,
     lag_seconds,
-    own_session,
+    make,
     refresh,
 )
 from mlops_embedded.sql import relations
@@ -71,18 +70,12 @@ def create_dynamic_table(session: Session, found: Statement) -> Status:
         raise already_exists("dynamic_table" if "dynamic" in there.body else "table", name)
     if there is not None and "dynamic" not in there.body:
         raise wrong_type("VIEW" if there.is_view else "TABLE", "DYNAMIC_TABLE")
-    _make_table(session, name, names, table)
+    table = make(session, name, names, table)
     relations.record(
         session, name, "table",
         comment=clauses.get("comment", ""), text=found.text, column_comments=comments, dynamic=table.facts(),
     )  # fmt: skip
     set_tags(session, Tagged("TABLE", name), clauses["tags"])
-    if table.initialize == "ON_CREATE":
-        try:
-            refresh(session, name, "CREATION")
-        except SnowflakeError:
-            _drop(session, name)
-            raise
     return Status(f"Dynamic table {name.name} successfully created.")
 
 
@@ -146,13 +139,6 @@ def _defined(session: Session, clauses: dict[str, Any], query: str) -> DynamicTa
     )
 
 
-def _make_table(session: Session, name: ObjectName, names: list[str], table: DynamicTable) -> None:
-    """Make the empty table with the columns of the query, in place of the one that is replaced."""
-    listed = f" ({', '.join(names)})" if names else ""
-    with own_session(session, name, table, owner=session.role) as own:
-        own.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ({table.query}) AS _QUERY{listed} LIMIT 0")
-
-
 def _find(session: Session, name: ObjectName, *, if_exists: bool) -> Document | None:
     document = session.catalog.find("table", name)
     if document is not None and "dynamic" in document.body:
@@ -173,14 +159,10 @@ def drop_dynamic_table(session: Session, found: Statement) -> Status:
     reader.finish()
     if _find(session, name, if_exists=if_exists) is None:
         return Status(f"Drop statement executed successfully ({name.name} already dropped).")
-    _drop(session, name)
-    return Status(f"{name.name} successfully dropped.")
-
-
-def _drop(session: Session, name: ObjectName) -> None:
     session.commit()
     session.duckdb.execute(f"DROP TABLE {duckdb_name(name)}")
     relations.forget(session, name)
+    return Status(f"{name.name} successfully dropped.")
 
 
 @statement("ALTER", "DYNAMIC", "TABLE")
@@ -188,44 +170,52 @@ def alter_dynamic_table(session: Session, found: Statement) -> Status:
     reader = found.after("ALTER", "DYNAMIC", "TABLE")
     if_exists = reader.if_exists()
     name = session.resolve(reader.name(), "ALTER DYNAMIC TABLE")
-    document = _find(session, name, if_exists=if_exists)
-    if document is None:
+    if _find(session, name, if_exists=if_exists) is None:
         return Status()
-    table = DynamicTable.of(document)
     if reader.accept("REFRESH"):
         reader.accept("COPY", "SESSION")
         reader.finish()
-        refresh(session, name, "MANUAL")
+        refresh(session, name)
     elif alter_tags(session, reader, Tagged("TABLE", name)):
         pass
-    elif reader.accept("SET"):
-        _set(session, name, table, reader)
     elif reader.accept("RENAME", "TO"):
         new = session.resolve(reader.name(), "ALTER DYNAMIC TABLE")
         reader.finish()
         session.execute(f"ALTER TABLE {name} RENAME TO {new}")
     else:
-        changed = _changed(reader, table)
-        reader.finish()
-        session.catalog.update("table", name, dynamic=changed.facts())
+        with session.catalog.transaction():
+            document = session.catalog.get("table", name)
+            session.catalog.put(_changed(session, reader, document))
     return Status()
 
 
-def _changed(reader: Reader, table: DynamicTable) -> DynamicTable:
+def _changed(session: Session, reader: Reader, document: Document) -> Document:
+    """Return the table's document as SUSPEND, RESUME, SET, UNSET or CLUSTER BY leaves it."""
+    table = DynamicTable.of(document)
+    if reader.accept("SET"):
+        clauses = _settings(session, reader)
+        comment = {"comment": clauses.pop("comment")} if "comment" in clauses else {}
+        return document.with_(dynamic=replace(table, **clauses).facts(), **comment)
+    if reader.accept("UNSET", "COMMENT"):
+        reader.finish()
+        return document.with_(comment="")
     if reader.accept("SUSPEND"):
-        return replace(table, state="SUSPENDED")
-    if reader.accept("RESUME"):
-        return replace(table, state="ACTIVE", failures=0)
-    if reader.accept("CLUSTER", "BY"):
-        return replace(table, cluster_by=_cluster_by(reader))
-    if reader.accept("DROP", "CLUSTERING", "KEY"):
-        return replace(table, cluster_by="")
-    reader.expect("UNSET")
-    reader.expect("INITIALIZATION_WAREHOUSE")
-    return replace(table, initialization_warehouse=None)
+        table = replace(table, state="SUSPENDED")
+    elif reader.accept("RESUME"):
+        table = replace(table, state="ACTIVE", failures=0)
+    elif reader.accept("CLUSTER", "BY"):
+        table = replace(table, cluster_by=_cluster_by(reader))
+    elif reader.accept("DROP", "CLUSTERING", "KEY"):
+        table = replace(table, cluster_by="")
+    else:
+        reader.expect("UNSET")
+        reader.expect("INITIALIZATION_WAREHOUSE")
+        table = replace(table, initialization_warehouse=None)
+    reader.finish()
+    return document.with_(dynamic=table.facts())
 
 
-def _set(session: Session, name: ObjectName, table: DynamicTable, reader: Reader) -> None:
+def _settings(session: Session, reader: Reader) -> dict[str, Any]:
     clauses: dict[str, Any] = {}
     while not reader.at_end:
         clauses.update(_property(session, reader))
@@ -233,8 +223,7 @@ def _set(session: Session, name: ObjectName, table: DynamicTable, reader: Reader
     for fixed in ("refresh_mode", "initialize"):
         if fixed in clauses:
             raise invalid_value(f"{fixed.upper()} is fixed when a dynamic table is created")
-    comment = {"comment": clauses.pop("comment")} if "comment" in clauses else {}
-    session.catalog.update("table", name, dynamic=replace(table, **clauses).facts(), **comment)
+    return clauses
 
 
 @statement("SHOW", "DYNAMIC", "TABLES")

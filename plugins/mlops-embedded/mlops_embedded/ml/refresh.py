@@ -53,7 +53,7 @@ class DynamicTable:
     """As of when the rows are; None before the first refresh."""
     attempted_at: float | None = None
     failures: int = 0
-    """Refreshes that failed since the last one that did not."""
+    """Scheduled refreshes that failed since the last refresh that did not."""
 
     @classmethod
     def of(cls, document: Document) -> DynamicTable:
@@ -68,6 +68,15 @@ class DynamicTable:
         if self.state != "ACTIVE" or self.target_lag == DOWNSTREAM:
             return False
         return self.attempted_at is None or now - self.attempted_at >= lag_seconds(self.target_lag)
+
+    def refreshed(self, moment: float, trigger: str, error: SnowflakeError | None) -> DynamicTable:
+        """Return what it is after a refresh; the fifth that fails in a row suspends it, as in Snowflake."""
+        if error is None:
+            return replace(self, data_timestamp=moment, attempted_at=moment, failures=0)
+        failures = self.failures + (trigger == "SCHEDULED")
+        if failures >= _FAILURES_ALLOWED:
+            return replace(self, attempted_at=moment, failures=0, state="SUSPENDED")
+        return replace(self, attempted_at=moment, failures=failures)
 
 
 def lag_seconds(text: str) -> int:
@@ -95,35 +104,48 @@ def dynamic_tables(catalog: Catalog) -> dict[ObjectName, Document]:
     return {name: catalog.get("table", name) for row in rows for name in [ObjectName(*row)]}
 
 
-def refresh(session: Session, name: ObjectName, trigger: str) -> None:
-    """Refresh a dynamic table, and before it those that it reads; SnowflakeError if its query fails.
+def make(session: Session, name: ObjectName, names: list[str], table: DynamicTable) -> DynamicTable:
+    """Make the table, in place of one that is replaced, with its first rows if it is initialised ON_CREATE.
 
-    `trigger` is what the history says: MANUAL, SCHEDULED or CREATION.
+    `names` are the columns as they were written, none for those of the query. What is replaced stays if the query
+    fails.
     """
+    started = datetime.now(timezone.utc)
+    listed = f" ({', '.join(names)})" if names else ""
+    create = f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ({table.query}) AS _QUERY{listed}"
+    with _own_session(session, name, table, owner=session.role) as own:
+        if table.initialize == "ON_SCHEDULE":
+            own.execute(f"{create} LIMIT 0")
+            return table
+        _refresh_what_is_read(own, Statement.of(table.query))
+        own.execute(create)
+        statistics = {"numInsertedRows": own.scalar(f"SELECT COUNT(*) FROM {name}")}
+    _record(session, name, table, "CREATION", started, statistics, None)
+    moment = started.timestamp()
+    return replace(table, data_timestamp=moment, attempted_at=moment)
+
+
+def refresh(session: Session, name: ObjectName) -> None:
+    """Refresh a dynamic table now, and before it those that it reads; SnowflakeError if its query fails."""
     with _one_at_a_time(name):
         document = session.catalog.get("table", name)
-        _refresh(session, document, DynamicTable.of(document), trigger)
+        _refresh(session, document, DynamicTable.of(document), "MANUAL")
 
 
 def _refresh(session: Session, document: Document, table: DynamicTable, trigger: str) -> None:
     name, started = document.name, datetime.now(timezone.utc)
     error: SnowflakeError | None = None
     statistics: dict[str, int] = {}
-    with own_session(session, name, table, owner=document.body["owner"]) as own:
+    with _own_session(session, name, table, owner=document.body["owner"]) as own:
         try:
             _refresh_what_is_read(own, Statement.of(table.query))
             statistics = _replace_rows(own, name, table)
         except SnowflakeError as failure:
             own.rollback()
             error = failure
-    moment = started.timestamp()
-    if error is None:
-        table = replace(table, data_timestamp=moment, attempted_at=moment, failures=0)
-    elif trigger == "SCHEDULED" and table.failures + 1 >= _FAILURES_ALLOWED:
-        table = replace(table, attempted_at=moment, failures=0, state="SUSPENDED")
-    else:
-        table = replace(table, attempted_at=moment, failures=table.failures + 1)
     with session.catalog.transaction():
+        # it may have been altered while its query ran
+        table = DynamicTable.of(session.catalog.get("table", name)).refreshed(started.timestamp(), trigger, error)
         session.catalog.update("table", name, dynamic=table.facts())
         _record(session, name, table, trigger, started, statistics, error)
     if error is not None:
@@ -138,11 +160,11 @@ def _replace_rows(own: Session, name: ObjectName, table: DynamicTable) -> dict[s
     own.execute(f"INSERT INTO {name} ({names}) {table.query}")
     own.commit()
     inserted = own.scalar(f"SELECT COUNT(*) FROM {name}")
-    return {"numInsertedRows": inserted, "numDeletedRows": deleted, "numCopiedRows": 0}
+    return {"numInsertedRows": inserted, "numDeletedRows": deleted}
 
 
 @contextmanager
-def own_session(session: Session, name: ObjectName, table: DynamicTable, *, owner: str) -> Iterator[Session]:
+def _own_session(session: Session, name: ObjectName, table: DynamicTable, *, owner: str) -> Iterator[Session]:
     """A session of the owner's in the table's namespace: the reader's transaction and temporary tables stay out."""
     database, schema = table.namespace
     own = session.account.open_session(

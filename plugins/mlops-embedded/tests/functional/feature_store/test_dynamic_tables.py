@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
+import snowflake.connector
 from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.ml.feature_store import FeatureStore, FeatureView
 from snowflake.snowpark import Session
@@ -244,6 +246,45 @@ def test_tables_that_read_each_other_are_refused_with_the_way_round(session: Ses
 
     with pytest.raises(SnowparkSQLException, match=r"HEN -> EMBEDDED\.PUBLIC\.EGG -> EMBEDDED\.PUBLIC\.HEN"):
         session.sql(create.format("HEN", "SELECT A FROM EMBEDDED.PUBLIC.EGG")).collect()
+
+
+def test_a_replacement_whose_query_fails_leaves_what_was_there(session: Session) -> None:
+    create = "CREATE OR REPLACE DYNAMIC TABLE EMBEDDED.PUBLIC.STAYS TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH AS {}"
+    session.sql(create.format("WITH ONE AS (SELECT 1 AS A) SELECT A FROM ONE")).collect()
+
+    with pytest.raises(SnowparkSQLException):
+        session.sql(create.format("SELECT TO_NUMBER('x') AS A")).collect()
+
+    assert session.table("EMBEDDED.PUBLIC.STAYS").collect() == [(1,)]
+    session.sql("ALTER DYNAMIC TABLE EMBEDDED.PUBLIC.STAYS REFRESH").collect()
+    assert session.table("EMBEDDED.PUBLIC.STAYS").collect() == [(1,)]
+
+
+@pytest.mark.embedded("Dynamic tables: a refresh is one transaction")
+def test_readers_see_the_rows_before_a_refresh_or_after_it(
+    embedded_snowflake: EmbeddedSnowflake, session: Session
+) -> None:
+    session.sql("CREATE TABLE EMBEDDED.PUBLIC.MANY AS SELECT SEQ4() AS A FROM TABLE(GENERATOR(ROWCOUNT => 20000))").collect()
+    session.sql(
+        "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.WATCHED TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH AS "
+        "SELECT A FROM EMBEDDED.PUBLIC.MANY"
+    ).collect()
+    seen: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with snowflake.connector.connect(**embedded_snowflake.connection) as other:
+            while not done.is_set():
+                seen.append(other.cursor().execute("SELECT COUNT(*) FROM EMBEDDED.PUBLIC.WATCHED").fetchall()[0][0])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(8):
+        session.sql("ALTER DYNAMIC TABLE EMBEDDED.PUBLIC.WATCHED REFRESH").collect()
+    done.set()
+    reader.join()
+
+    assert set(seen) == {20_000}
 
 
 def test_what_is_no_dynamic_table_is_not_dropped_as_one(session: Session) -> None:
