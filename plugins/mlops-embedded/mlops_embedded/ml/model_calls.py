@@ -1,14 +1,16 @@
 """Calls of models' methods in SQL, found and replaced: MODEL(m, v)!PREDICT(a, b), m!PREDICT(a, b), WITH mv AS MODEL m.
 
-A method for each row becomes a DuckDB function that asks the model's worker process.
+A method for each row becomes a DuckDB function that asks the model's worker process; one for each partition, in
+TABLE(...), becomes a temporary table of what it returned.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlops_embedded.errors import SnowflakeError, syntax_error, unknown_here
+from mlops_embedded.errors import SnowflakeError, syntax_error
 from mlops_embedded.ml.model_inference import LoadedMethod, load_method, row_function
+from mlops_embedded.ml.model_tables import replace_table_call
 from mlops_embedded.ml.models import find_model, methods
 from mlops_embedded.sql.functions import query_rewrite, split_arguments
 from mlops_embedded.sql.python_types import signature_type
@@ -34,9 +36,11 @@ def replace_model_calls(session: Session, found: Statement) -> Statement:
         return found
     found, aliases = _without_model_aliases(session, found)
     while (call := _last_call(session, found, aliases)) is not None:
-        text = _row_call(session, call)
-        start, end = found.tokens[call.first].start, found.tokens[call.last].end
-        found = Statement.of(found.text[:start] + text + found.text[end:])
+        if call.method.method.is_table:
+            found = replace_table_call(session, found, call.first, call.last, call.method, _casts(call))
+        else:
+            start, end = found.tokens[call.first].start, found.tokens[call.last].end
+            found = Statement.of(found.text[:start] + _row_call(session, call) + found.text[end:])
     return found
 
 
@@ -132,16 +136,17 @@ def _method(session: Session, parts: tuple[str, ...], version: str | None, metho
 
 
 def _row_call(session: Session, call: Call) -> str:
-    method = call.method.method
-    if method.is_table:
-        raise unknown_here(f"{method.name} as a function for each row: it is a table function, FROM TABLE(...)")
-    texts = _with_defaults(call)
-    casts = []
-    for text, argument in zip(texts, method.arguments, strict=True):
-        type_ = signature_type(argument.type)
-        casts.append(text if type_.is_json else f"CAST({text} AS {argument.type})")
-    called = f"{row_function(session, call.method)}({', '.join(['1', *casts])})"
-    return f"PARSE_JSON({called})" if signature_type(method.outputs[0].type).is_json else called
+    called = f"{row_function(session, call.method)}({', '.join(['1', *_casts(call)])})"
+    return f"PARSE_JSON({called})" if signature_type(call.method.method.outputs[0].type).is_json else called
+
+
+def _casts(call: Call) -> list[str]:
+    """Return the arguments as SQL of the types that the method was packaged with."""
+    given = zip(_with_defaults(call), call.method.method.arguments, strict=True)
+    return [
+        text if signature_type(argument.type).is_json else f"CAST({text} AS {argument.type})"
+        for text, argument in given
+    ]  # fmt: skip
 
 
 def _with_defaults(call: Call) -> list[str]:

@@ -41,8 +41,12 @@ class LoadedMethod:
         """
         worker = session.account.workers.get(self.worker)
         types = [signature_type(argument.type).kind for argument in self.method.arguments]
-        loaded = {"folder": str(self.folder), "handler": self.method.handler, "types": types}
-        worker.load(self.key, f"{_FACTORIES}:function", loaded)
+        loaded: dict[str, Any] = {"folder": str(self.folder), "handler": self.method.handler, "types": types}
+        factory = "function"
+        if self.method.is_table:
+            factory = "table_function"
+            loaded["outputs"] = [[output.name, signature_type(output.type).kind] for output in self.method.outputs]
+        worker.load(self.key, f"{_FACTORIES}:{factory}", loaded)
         return worker
 
 

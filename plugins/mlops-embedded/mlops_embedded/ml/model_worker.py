@@ -37,6 +37,52 @@ def function(*, folder: str, handler: str, types: list[str]) -> Callable[[pa.Tab
     return call
 
 
+def table_function(
+    *, folder: str, handler: str, types: list[str], outputs: list[list[str]]
+) -> Callable[[pa.Table | None, dict[str, Any]], Answer]:
+    """A method for each partition: its number and the arguments in, the rows of all partitions out.
+
+    The first column out is the row that came in to which a row belongs: its own for a method that goes row by row
+    (`process`), the first one of its partition for a method that sees the partition as a whole (`end_partition`).
+    """
+    handler_class = _handler(folder, handler)
+    by_row = not hasattr(handler_class, "end_partition")
+    infer = handler_class.process if by_row else handler_class.end_partition
+
+    def call(table: pa.Table | None, _arguments: dict[str, Any]) -> Answer:
+        assert table is not None  # noqa: S101 (the server always sends one)
+        frame = _frame(table, types, infer)
+        rows: list[int] = []
+        results = []
+        for _, numbers in pd.Series(table.column(0).to_numpy()).groupby(table.column(0).to_numpy()):
+            positions = numbers.index
+            result = infer(handler_class(), frame.iloc[positions].reset_index(drop=True))
+            if len(result.columns) != len(outputs):
+                raise ValueError(f"the method returned the columns {list(result.columns)}, declared are {outputs}")
+            if by_row and len(result) != len(positions):
+                raise ValueError(f"the method returned {len(result)} rows for {len(positions)}")
+            rows += positions.tolist() if by_row else [int(positions[0])] * len(result)
+            results.append(result)
+        arrays = [
+            _typed([value for result in results for value in result.iloc[:, position]], type_)
+            for position, (_, type_) in enumerate(outputs)
+        ]
+        return {"by_row": by_row}, pa.table([pa.array(rows, pa.int64()), *arrays], ["row", *(o[0] for o in outputs)])
+
+    return call
+
+
+def _typed(values: list[Any], type_: str) -> pa.Array:
+    if type_ in _JSON:
+        return pa.array([None if value is None else json.dumps(_plain(value), default=str) for value in values])
+    arrow = {
+        "FIXED": pa.int64(), "REAL": pa.float64(), "DECIMAL": pa.float64(), "TEXT": pa.string(), "BOOLEAN": pa.bool_(),
+        "DATE": pa.date32(), "TIME": pa.time64("us"), "TIMESTAMP_NTZ": pa.timestamp("us"),
+        "TIMESTAMP_TZ": pa.timestamp("us", tz="UTC"), "BINARY": pa.binary(),
+    }  # fmt: skip
+    return pa.array(values, arrow[type_], from_pandas=True)
+
+
 def _handler(folder: str, handler: str) -> Any:
     """Import the method's module (`functions.predict.infer` is in functions/predict.py) and return what it defines."""
     sys.modules.setdefault("_snowflake", _snowflake())

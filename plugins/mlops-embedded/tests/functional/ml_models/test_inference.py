@@ -68,12 +68,12 @@ def test_methods_are_called_in_sql(session: Session, table: str, pipeline: Pipel
 
 
 def test_a_method_that_the_model_lacks_is_refused(session: Session, table: str) -> None:
-    with pytest.raises(SnowparkSQLException, match="Unknown function TRANSFORM.*PREDICT_PROBA"):
+    with pytest.raises(SnowparkSQLException, match=r"Unknown function TRANSFORM.*PREDICT_PROBA"):
         session.sql(f"SELECT MODEL({CHURN}, V1)!TRANSFORM(AGE, SPENT) FROM {table}").collect()
 
 
 def test_a_missing_argument_is_refused(session: Session, table: str) -> None:
-    with pytest.raises(SnowparkSQLException, match="PREDICT: it takes .AGE DOUBLE, SPENT DOUBLE."):
+    with pytest.raises(SnowparkSQLException, match=r"PREDICT: it takes .AGE DOUBLE, SPENT DOUBLE."):
         session.sql(f"SELECT MODEL({CHURN}, V1)!PREDICT(AGE) FROM {table}").collect()
 
 
