@@ -52,6 +52,8 @@ ROUTE_MODULES: tuple[str, ...] = (
     "mlops_embedded.rest.notification_integrations",
     "mlops_embedded.rest.event_tables",
     "mlops_embedded.rest.alerts",
+    "mlops_embedded.rest.tasks",
+    "mlops_embedded.rest.services",
 )
 """Modules with `ROUTES`, mounted under /api/v2; many register the statements about the same objects too."""
 
