@@ -1,9 +1,11 @@
-"""Routes of our own, for tests and tools: the log of every call, and faults on demand. The credential is needed."""
+"""Routes of our own, for tests and tools: the log of every call, faults on demand, the clock of schedules. The credential is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -12,10 +14,13 @@ from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.server.faults import Fault, Faults
 from mlops_embedded.server.login import account_of
 from mlops_embedded.server.requests import json_body, session_token
-from mlops_embedded.server.resources import error_response
+from mlops_embedded.server.resources import bad_request, error_response
+from mlops_embedded.tasks.engine import engine_of
 
 
-def _with_credential(handle: Callable[[Request], Awaitable[JSONResponse]]) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _with_credential(
+    handle: Callable[[Request], Awaitable[JSONResponse]],
+) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def checked(request: Request) -> JSONResponse:
         try:
             account_of(request).credentials.check(None, session_token(request))
@@ -43,7 +48,27 @@ async def faults(request: Request) -> JSONResponse:
     return JSONResponse(found.listed())
 
 
+async def clock(request: Request) -> JSONResponse:
+    """GET says what time it is for schedules; PUT `{"now": "2026-01-01T09:00:00+00:00"}` stops the clock there.
+
+    A PUT answers when every run that came due has started. `{"now": null}` gives the clock back to the machine.
+    """
+    engine = engine_of(account_of(request))
+    if request.method == "PUT":
+        given = (await json_body(request) or {}).get("now")
+        try:
+            engine.clock.set(
+                None if given is None else datetime.fromisoformat(given).astimezone(timezone.utc)
+            )
+        except (TypeError, ValueError) as error:
+            raise bad_request(f"the clock cannot be set to {given!r}: {error}") from error
+        await run_in_threadpool(engine.tick)
+        engine.wake()
+    return JSONResponse({"now": engine.clock.now().isoformat(), "driven": engine.clock.is_driven})
+
+
 ROUTES = [
+    Route("/embedded/clock", _with_credential(clock), methods=["GET", "PUT"]),
     Route("/embedded/calls", _with_credential(calls), methods=["GET"]),
     Route("/embedded/faults", _with_credential(faults), methods=["GET", "POST", "DELETE"]),
 ]

@@ -132,7 +132,7 @@ class TaskEngine:
         """Start every run that came due since the last time, in the order in which they came due."""
         with self._lock:
             now, since = self.clock.now(), self._seen
-            self._seen = max(now, since)
+            self._seen = now
         due = sorted(
             (moment, task.name, task)
             for task in self._started_roots()
