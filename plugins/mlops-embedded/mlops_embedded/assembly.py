@@ -25,6 +25,7 @@ STATEMENT_MODULES = (
     "mlops_embedded.sql.information_schema",
     "mlops_embedded.sql.show",
     "mlops_embedded.sql.warehouses",
+    "mlops_embedded.rest.grant_statements",
     "mlops_embedded.ml.tags",
     "mlops_embedded.ml.entity_detail",
     "mlops_embedded.ml.asof",
@@ -43,6 +44,8 @@ STATEMENT_MODULES = (
 """Modules whose import registers statements and functions."""
 
 ROUTE_MODULES: tuple[str, ...] = (
+    "mlops_embedded.rest.roles",
+    "mlops_embedded.rest.grants",
     "mlops_embedded.rest.databases",
     "mlops_embedded.rest.warehouses",
     "mlops_embedded.rest.compute_pools",

@@ -37,10 +37,6 @@ def flag(value: object, place: str) -> str:
     return spelt
 
 
-def number(value: object, place: str) -> int:
-    return integer()(value, place)
-
-
 def identifier(value: object, place: str) -> str:
     """A name as it is stored: upper case unless quoted."""
     try:
@@ -59,6 +55,9 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
         return value
 
     return check
+
+
+number = integer()
 
 
 def one_of(*words: str) -> Check:

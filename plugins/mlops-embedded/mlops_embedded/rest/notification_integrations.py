@@ -86,7 +86,7 @@ def _read_clauses(session: Session, reader: Reader) -> tuple[dict[str, Any], dic
     """Read CREATE NOTIFICATION INTEGRATION's clauses: those of the hook are beside the others there."""
     hook_keys = {key.upper() for key, field in _HOOK.every_field().items() if not field.read_only}
     given = read_properties(reader, hook_keys | {"ENABLED", "COMMENT", "NOTIFICATION_PROVIDER", "DIRECTION"})
-    properties = {key: given.pop(key) for key in ("enabled", "comment") if key in given}
+    properties: dict[str, Any] = {key: given.pop(key) for key in ("enabled", "comment") if key in given}
     provider, direction = given.pop("notification_provider", None), given.pop("direction", "INBOUND")
     if given.get("type") == "QUEUE":
         kind = _QUEUES.get((str(provider).upper(), str(direction).upper()))
@@ -114,6 +114,7 @@ NOTIFICATION_INTEGRATION = Resource(
     shown=_shown,
     filters=frozenset({"like"}),
     create_privilege="CREATE INTEGRATION",
+    securable_type="INTEGRATION",
     tag_domain="INTEGRATION",
 )
 

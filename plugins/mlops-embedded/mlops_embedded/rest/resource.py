@@ -119,6 +119,8 @@ class Resource:
     create_privilege: str | None = None
     """What the role needs on the account, database or schema; without it CREATE and the kind."""
     alter_privilege: str = "OWNERSHIP"
+    securable_type: str | None = None
+    """The kind in GRANT, where it is another word than in CREATE."""
     tag_domain: str | None = None
     """The domain under which tags are set on it; None: the API takes no tags for it."""
 
@@ -128,7 +130,7 @@ class Resource:
         return self.kind.replace("_", " ").upper()
 
     def securable(self, name: ObjectName) -> Securable:
-        return Securable(self.words, name)
+        return Securable(self.securable_type or self.words, name)
 
     # -- operations, after the privileges are asked
 

@@ -201,9 +201,9 @@ def _act(resource: Resource, action: Action) -> Handler:
 def _set_tags(resource: Resource, domain: str) -> Handler:
     def set_tags(session: Session, request: ApiRequest) -> ApiAnswer:
         assignments = _TAGS_TO_SET(request.body, "tags")
-        on = _tagged(resource, domain, session, request)
-        for each in assignments if on else ():
-            set_tag(session.catalog, on, _tag_name(session, each), each["tag_value"])
+        for on in _tagged(resource, domain, session, request):
+            for each in assignments:
+                set_tag(session.catalog, on, _tag_name(session, each), each["tag_value"])
         return success()
 
     return set_tags
@@ -212,9 +212,9 @@ def _set_tags(resource: Resource, domain: str) -> Handler:
 def _unset_tags(resource: Resource, domain: str) -> Handler:
     def unset_tags(session: Session, request: ApiRequest) -> ApiAnswer:
         references = _TAGS_TO_UNSET(request.body, "tags")
-        on = _tagged(resource, domain, session, request)
-        for each in references if on else ():
-            unset_tag(session.catalog, on, _tag_name(session, each))
+        for on in _tagged(resource, domain, session, request):
+            for each in references:
+                unset_tag(session.catalog, on, _tag_name(session, each))
         return success()
 
     return unset_tags
@@ -240,13 +240,13 @@ def _get_tags(resource: Resource, domain: str) -> Handler:
     return get_tags
 
 
-def _tagged(resource: Resource, domain: str, session: Session, request: ApiRequest) -> Tagged | None:
-    """What the tags go on; None if it is not there and that was allowed."""
+def _tagged(resource: Resource, domain: str, session: Session, request: ApiRequest) -> list[Tagged]:
+    """What the tags go on; nothing if it is not there and that was allowed."""
     only_parameters(request, {"ifExists"})
     name = object_name(request)
     if request.flag("ifExists") and session.catalog.find(resource.kind, name) is None:
-        return None
-    return Tagged(domain, resource.get(session, name, resource.alter_privilege).name)
+        return []
+    return [Tagged(domain, resource.get(session, name, resource.alter_privilege).name)]
 
 
 def _tag_name(session: Session, tag: dict[str, Any]) -> ObjectName:

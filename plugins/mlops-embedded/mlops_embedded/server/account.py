@@ -12,13 +12,15 @@ from typing import Any
 from urllib.parse import quote
 
 from mlops_embedded.catalog import Catalog, Document, ObjectName
+from mlops_embedded.catalog.grants import PUBLIC, roles_of_user
 from mlops_embedded.errors import SnowflakeError
+from mlops_embedded.principal import Principal
 from mlops_embedded.server.calls import CallLog
 from mlops_embedded.server.credentials import Credentials
 from mlops_embedded.server.services import Service
 from mlops_embedded.sql.engine import Engine
 from mlops_embedded.sql.results import Result
-from mlops_embedded.sql.session import Principal, Session
+from mlops_embedded.sql.session import Session
 from mlops_embedded.state import StateFolder
 from mlops_embedded.workers import Workers
 
@@ -93,8 +95,12 @@ class Account:
         As in Snowflake, a warehouse, database or schema that does not exist is left unset; a role is refused.
         """
         session = Session(self, principal, self.engine.connect(), parameters=parameters or {}, context=context or {})
+        allowed = roles_of_user(self.catalog, principal.user)
+        if allowed is not None and role is None:
+            role = self.catalog.get("user", ObjectName(None, None, principal.user)).body["default_role"] or PUBLIC
         if role is not None:
-            if self.catalog.find("role", ObjectName(None, None, role)) is None:
+            known = self.catalog.find("role", ObjectName(None, None, role)) is not None
+            if not known or (allowed is not None and role not in allowed):
                 raise SnowflakeError(
                     f"Role '{role}' specified in the connect string does not exist or not authorized.",
                     code="390189",
@@ -183,7 +189,6 @@ class Account:
         if found is None:
             raise SnowflakeError(f"Statement {query_id} not found", code="000709", sqlstate="02000")
         return found
-
 
     # -- files by URL
 

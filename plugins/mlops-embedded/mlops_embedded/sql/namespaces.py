@@ -6,13 +6,16 @@ import shutil
 from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName
-from mlops_embedded.errors import does_not_exist
+from mlops_embedded.catalog.grants import ACCOUNT, Securable, require
+from mlops_embedded.catalog.tags import Tagged
+from mlops_embedded.errors import does_not_exist, unknown_here
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.engine import check_database_name
 from mlops_embedded.sql.properties import read_properties
 from mlops_embedded.sql.results import Status
 from mlops_embedded.sql.session import Session
-from mlops_embedded.sql.statement import Statement
+from mlops_embedded.sql.statement import Reader, Statement
+from mlops_embedded.sql.tag_clauses import alter_tags
 from mlops_embedded.state import folder_name
 
 PROPERTIES = {
@@ -32,6 +35,7 @@ def create_database(
 ) -> bool:
     """Create a database with its PUBLIC schema and make it current; False if it was there and that was allowed."""
     check_database_name(name)
+    require(session.catalog, session.role, "CREATE DATABASE", ACCOUNT)
     body = {"owner": session.role, "comment": "", **(properties or {})}
     with session.catalog.transaction():
         existed = session.catalog.find("database", ObjectName(None, None, name)) is not None
@@ -51,10 +55,12 @@ def create_database(
 def drop_database(session: Session, name: str, *, if_exists: bool = False) -> bool:
     """Drop a database with all that is in it; False if it was not there and that was allowed."""
     with session.catalog.transaction():
-        if session.catalog.find("database", ObjectName(None, None, name)) is None:
+        there = session.catalog.find("database", ObjectName(None, None, name))
+        if there is None:
             if if_exists:
                 return False
             raise does_not_exist("database", name)
+        require(session.catalog, session.role, "OWNERSHIP", Securable("DATABASE", there.name), there.body["owner"])
         if session.database == name:
             session.use(None, None)
         _remove_database(session, name)
@@ -80,12 +86,16 @@ def create_schema(
     if_not_exists: bool = False,
 ) -> bool:
     """Create a schema and make it current; False if it was there and that was allowed."""
-    session.catalog.get("database", ObjectName(None, None, database))
+    parent = session.catalog.get("database", ObjectName(None, None, database))
+    on = Securable("DATABASE", parent.name)
+    require(session.catalog, session.role, "CREATE SCHEMA", on, parent.body["owner"])
     named = ObjectName(database, None, name)
     body = {"owner": session.role, "comment": "", **(properties or {})}
     with session.catalog.transaction():
         existed = session.catalog.find("schema", named) is not None
-        if not session.catalog.create(Document("schema", named, body), or_replace=or_replace, if_not_exists=if_not_exists):
+        if not session.catalog.create(
+            Document("schema", named, body), or_replace=or_replace, if_not_exists=if_not_exists
+        ):
             return False
         if existed:
             _remove_schema(session, named)
@@ -100,10 +110,12 @@ def drop_schema(session: Session, database: str, name: str, *, if_exists: bool =
     """Drop a schema with all that is in it; False if it was not there and that was allowed."""
     named = ObjectName(database, None, name)
     with session.catalog.transaction():
-        if session.catalog.find("schema", named) is None:
+        there = session.catalog.find("schema", named)
+        if there is None:
             if if_exists:
                 return False
             raise does_not_exist("schema", named)
+        require(session.catalog, session.role, "OWNERSHIP", Securable("SCHEMA", named), there.body["owner"])
         if (session.database, session.schema) == (database, name):
             session.use(database, None)
         session.commit()
@@ -130,9 +142,7 @@ def create_database_statement(session: Session, found: Statement) -> Status:
     if_not_exists = reader.if_not_exists()
     [name] = reader.name()
     properties = read_properties(reader, PROPERTIES)
-    created = create_database(
-        session, name, properties, or_replace=found.or_replace, if_not_exists=if_not_exists
-    )
+    created = create_database(session, name, properties, or_replace=found.or_replace, if_not_exists=if_not_exists)
     return Status(f"Database {name} successfully created." if created else _exists(name))
 
 
@@ -177,3 +187,39 @@ def _exists(name: str) -> str:
 
 def _already_dropped(name: str) -> str:
     return f"Drop statement executed successfully ({name} already dropped)."
+
+
+@statement("ALTER", "DATABASE")
+def alter_database(session: Session, found: Statement) -> Status:
+    reader = found.after("ALTER", "DATABASE")
+    if_exists = reader.if_exists()
+    [name] = reader.name()
+    return _alter(session, reader, "database", ObjectName(None, None, name), if_exists)
+
+
+@statement("ALTER", "SCHEMA")
+def alter_schema(session: Session, found: Statement) -> Status:
+    reader = found.after("ALTER", "SCHEMA")
+    if_exists = reader.if_exists()
+    database, name = session.resolve_schema(reader.name(), "ALTER SCHEMA")
+    return _alter(session, reader, "schema", ObjectName(database, None, name), if_exists)
+
+
+def _alter(session: Session, reader: Reader, kind: str, name: ObjectName, if_exists: bool) -> Status:
+    if session.catalog.find(kind, name) is None:
+        if if_exists:
+            return Status()
+        raise does_not_exist(kind, name)
+    if alter_tags(session, reader, Tagged(kind.upper(), name)):
+        return Status()
+    if reader.accept("UNSET"):
+        keys = [reader.identifier()]
+        while reader.accept(","):
+            keys.append(reader.identifier())
+        reader.finish()
+        session.catalog.update(kind, name, **{key.lower(): "" if key == "COMMENT" else None for key in keys})
+        return Status()
+    if not reader.accept("SET"):
+        raise unknown_here(f"ALTER {kind.upper()} ... {reader.rest()}; it knows SET and UNSET")
+    session.catalog.update(kind, name, **read_properties(reader, PROPERTIES))
+    return Status()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import snowflake.connector.errors
 from fakesnow.cursor import FakeSnowflakeCursor
-from fakesnow.dialect import parse_one
+from fakesnow.dialect import parse as parse_all
 from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
 from sqlglot import Expr, exp
 
 from mlops_embedded.errors import SnowflakeError, unknown_here
 from mlops_embedded.sql import fakesnow_faults, merge, rewrites
+from mlops_embedded.sql.access import check_access
 from mlops_embedded.sql.results import Column, Data, Result, Rowset, Status
 from mlops_embedded.sql.wire import as_rowset, column
 
@@ -35,11 +37,19 @@ def parse(sql: str) -> Expr:
 
     Raises:
         SnowflakeError 001003: it does not parse.
+        SnowflakeError 000008: it is more than one statement.
     """
     try:
-        return parse_one(sql)
+        found = [each for each in parse_all(sql) if each is not None and not isinstance(each, exp.Semicolon)]
     except snowflake.connector.errors.Error as error:
         raise SnowflakeError(error.raw_msg or str(error), code="001003", sqlstate="42000") from error
+    if len(found) != 1:
+        raise SnowflakeError(
+            f"Actual statement count {len(found)} did not match the desired statement count 1.",
+            code="000008",
+            sqlstate="0A000",
+        )
+    return found[0]
 
 
 def run(session: Session, sql: str, *, describe_only: bool = False) -> Result:
@@ -57,10 +67,13 @@ def run(session: Session, sql: str, *, describe_only: bool = False) -> Result:
 def run_parsed(session: Session, expression: Expr, *, describe_only: bool = False, temporary: bool = False) -> Result:
     """Run a parsed Snowflake statement; `temporary` for CREATE TEMPORARY TABLE, whose name is DuckDB's already."""
     try:
+        check_access(session, expression, temporary=temporary)
         expression = rewrites.apply(session, expression)
         expression = fakesnow_faults.before_transforms(session, expression)
         return _run(session, expression, describe_only, temporary)
     except snowflake.connector.errors.Error as error:
+        if isinstance(error.__cause__, duckdb.Error) and "already exists" not in str(error.__cause__):
+            raise _as_snowflake(error.__cause__) from error
         code = f"{error.errno:06d}" if error.errno and error.errno > 0 else "000904"
         raise SnowflakeError(error.raw_msg or str(error), code=code, sqlstate=error.sqlstate or "42000") from error
     except duckdb.Error as error:
@@ -127,11 +140,22 @@ def _describe(session: Session, cursor: FakeSnowflakeCursor, expression: Any, ty
     return Rowset(tuple(column(row[0], row[1]) for row in rows))
 
 
+_SENTENCES = (
+    (r"Table with name (\S+) does not exist", "002003", "42S02", "Object '{}' does not exist or not authorized."),
+    (r"(?:Scalar|Table|Aggregate) Function with name (\S+) does not exist", "002140", "42601", "Unknown function {}"),
+    (r'Referenced column "([^"]+)" (?:not found|was not found)', "000904", "42000", "invalid identifier '{}'"),
+    (r'does not have a column named "([^"]+)"', "000904", "42000", "invalid identifier '{}'"),
+)
+
+
 def _as_snowflake(error: duckdb.Error) -> SnowflakeError:
     text = str(error)
     if "executing the UDF" in text:
         return SnowflakeError(f"Python Interpreter Error:\n{text}", code="100357", sqlstate="P0000")
     message = text.split("\n")[0]
+    for pattern, code, sqlstate, sentence in _SENTENCES:
+        if match := re.search(pattern, message):
+            return SnowflakeError(f"SQL compilation error:\n{sentence.format(match[1])}", code=code, sqlstate=sqlstate)
     for kind, code, sqlstate in (
         (duckdb.BinderException, "000904", "42000"),
         (duckdb.CatalogException, "002003", "42S02"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mlops_embedded.catalog import ObjectName
-from mlops_embedded.errors import syntax_error, unknown_here
+from mlops_embedded.catalog.grants import roles_of_user
+from mlops_embedded.errors import not_authorized, syntax_error, unknown_here
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, literal, scalar_function, table_function
 from mlops_embedded.sql.results import Column, Data, Rowset, Status
@@ -43,6 +44,9 @@ def use_schema(session: Session, found: Statement) -> Status:
 def use_role(session: Session, found: Statement) -> Status:
     [name] = _only_name(found.after("USE", "ROLE"), 1)
     session.catalog.get("role", ObjectName(None, None, name))
+    allowed = roles_of_user(session.catalog, session.principal.user)
+    if allowed is not None and name not in allowed:
+        raise not_authorized(f"requested role '{name}' is not assigned to the executing user.")
     session.role = name
     return Status()
 
@@ -132,22 +136,41 @@ def _as_literal(session: Session, expression: str) -> str:
 
 
 @statement("BEGIN")
-@statement("START", "TRANSACTION")
 def begin(session: Session, found: Statement) -> Status:
+    reader = found.after("BEGIN")
+    reader.accept_any(("TRANSACTION", "WORK"))
+    if reader.accept("NAME"):
+        reader.identifier()
+    if not reader.at_end:
+        raise unknown_here("Snowflake Scripting blocks (BEGIN ... END)")
+    session.begin()
+    return Status()
+
+
+@statement("START", "TRANSACTION")
+def start_transaction(session: Session, found: Statement) -> Status:
+    found.after("START", "TRANSACTION").finish()
     session.begin()
     return Status()
 
 
 @statement("COMMIT")
 def commit(session: Session, found: Statement) -> Status:
+    _only_work(found.after("COMMIT"))
     session.commit()
     return Status()
 
 
 @statement("ROLLBACK")
 def rollback(session: Session, found: Statement) -> Status:
+    _only_work(found.after("ROLLBACK"))
     session.rollback()
     return Status()
+
+
+def _only_work(reader: Reader) -> None:
+    reader.accept("WORK")
+    reader.finish()
 
 
 # -- functions

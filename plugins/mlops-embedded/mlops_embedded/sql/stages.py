@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName
+from mlops_embedded.catalog.grants import Securable, forget_securable, require
 from mlops_embedded.errors import SnowflakeError, does_not_exist
+from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, scalar_function
 from mlops_embedded.sql.locations import Location, object_folder, resolve
@@ -32,7 +34,10 @@ def create_stage(
     if_not_exists: bool = False,
 ) -> bool:
     """Create an internal stage; False if it was there and that was allowed. A temporary one ends with the session."""
-    session.catalog.get("schema", ObjectName(name.database, None, name.schema or ""))
+    if temporary:
+        session.catalog.get("schema", ObjectName(name.database, None, name.schema or ""))
+    else:
+        require_in_schema(session, name, "CREATE STAGE")
     body = {"owner": session.role, "comment": "", "temporary": temporary, **(properties or {})}
     if temporary:
         body["session"] = session.id
@@ -81,6 +86,10 @@ def drop_stage_statement(session: Session, found: Statement) -> Status:
     if_exists = reader.if_exists()
     name = session.resolve(reader.name(), "DROP STAGE")
     reader.finish()
+    stage = session.catalog.find("stage", name)
+    if stage is not None:
+        require(session.catalog, session.role, "OWNERSHIP", Securable("STAGE", name), stage.body["owner"])
+        forget_securable(session.catalog, Securable("STAGE", name))
     if drop_stage(session, name, if_exists=if_exists):
         return Status(f"{name.name} successfully dropped.")
     return Status(f"Drop statement executed successfully ({name.name} already dropped).")
@@ -187,7 +196,9 @@ def list_files(session: Session, found: Statement) -> Rowset:
     reader = found.after("LIST")
     location = resolve(session, reader.location())
     options = read_properties(reader, {"PATTERN"})
-    return Rowset.of(_LISTED, (listed_file(location, name, file) for name, file in location.files(options.get("pattern"))))
+    return Rowset.of(
+        _LISTED, (listed_file(location, name, file) for name, file in location.files(options.get("pattern")))
+    )
 
 
 def listed_file(location: Location, name: str, file: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from mlops_embedded.catalog import ObjectName
 from mlops_embedded.catalog.tags import Tagged, move_tags
 from mlops_embedded.errors import already_exists, does_not_exist, syntax_error, wrong_type
 from mlops_embedded.sql import functions, query, relations
+from mlops_embedded.sql.access import require_on_relation
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.results import Answer, Rewrite, Status
 from mlops_embedded.sql.rewrites import resolved
@@ -126,6 +127,7 @@ def _drop(session: Session, found: Statement, kind: str) -> Status:
         raise does_not_exist(kind, name)
     if there.is_view != (kind == "VIEW"):
         raise wrong_type("VIEW" if there.is_view else "TABLE", kind)
+    require_on_relation(session, name, "OWNERSHIP")
     session.commit()
     session.duckdb.execute(f"DROP {kind} {duckdb_name(name)}")
     relations.forget(session, name)
@@ -151,6 +153,7 @@ def _alter(session: Session, found: Statement, kind: str) -> Answer:
         if if_exists:
             return Status()
         raise does_not_exist(kind, name)
+    require_on_relation(session, name, "OWNERSHIP")
     if reader.accept("RENAME", "TO"):
         new = session.resolve(reader.name(), f"ALTER {kind}")
         return _rename(session, kind, name, new)
@@ -240,5 +243,3 @@ def comment_on(session: Session, found: Statement) -> Status:
     if not (if_exists and session.catalog.find(kind.lower(), named) is None):
         session.catalog.update(kind.lower(), named, comment=text)
     return Status()
-
-

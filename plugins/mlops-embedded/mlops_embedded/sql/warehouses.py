@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName
+from mlops_embedded.catalog.grants import ACCOUNT, Securable, forget_securable, require
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.properties import read_properties
@@ -40,6 +41,7 @@ def create_warehouse(session: Session, found: Statement) -> Status:
     reader.accept("WITH")
     properties = read_properties(reader, PROPERTIES)
     suspended = properties.pop("initially_suspended", False)
+    require(session.catalog, session.role, "CREATE WAREHOUSE", ACCOUNT)
     body = {
         "owner": session.role, "comment": "", "warehouse_size": "XSMALL",
         "state": "SUSPENDED" if suspended else "STARTED", **properties,
@@ -63,6 +65,10 @@ def alter_warehouse(session: Session, found: Statement) -> Status:
     if if_exists and session.catalog.find("warehouse", _name(name)) is None:
         return Status()
     warehouse = session.catalog.get("warehouse", _name(name))
+    following = reader.peek()
+    word = following.text.upper() if following is not None else ""
+    needed = {"SUSPEND": "OPERATE", "RESUME": "OPERATE", "RENAME": "OWNERSHIP"}.get(word, "MODIFY")
+    require(session.catalog, session.role, needed, Securable("WAREHOUSE", warehouse.name), warehouse.body["owner"])
     if reader.accept("SUSPEND"):
         if warehouse.body["state"] == "SUSPENDED":
             raise _invalid_state(f"Warehouse {name} cannot be suspended: it is suspended already.")
@@ -75,7 +81,9 @@ def alter_warehouse(session: Session, found: Statement) -> Status:
         session.catalog.rename("warehouse", _name(name), _name(reader.name()[0]))
     else:
         reader.expect("SET")
-        session.catalog.update("warehouse", _name(name), **read_properties(reader, PROPERTIES | {"WAIT_FOR_COMPLETION"}))
+        session.catalog.update(
+            "warehouse", _name(name), **read_properties(reader, PROPERTIES | {"WAIT_FOR_COMPLETION"})
+        )
     return Status()
 
 
@@ -89,6 +97,10 @@ def drop_warehouse(session: Session, found: Statement) -> Status:
     if_exists = reader.if_exists()
     [name] = reader.name()
     reader.finish()
+    there = session.catalog.find("warehouse", _name(name))
+    if there is not None:
+        require(session.catalog, session.role, "OWNERSHIP", Securable("WAREHOUSE", there.name), there.body["owner"])
+        forget_securable(session.catalog, Securable("WAREHOUSE", there.name))
     if not session.catalog.delete("warehouse", _name(name), if_exists=if_exists):
         return Status(f"Drop statement executed successfully ({name} already dropped).")
     if session.warehouse == name:
