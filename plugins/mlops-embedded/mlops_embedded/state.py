@@ -1,12 +1,12 @@
 """The state folder: everything of one account, and the lock that keeps a second server out.
 
-    credential        the secret that clients log in with, mode 0600
-    server.json       process id and port of the server that runs (gone, or stale, when none does)
-    catalog.sqlite    every object that is not rows
-    data/             a DuckDB file a database
-    stages/ models/ datasets/ experiments/ services/    files, one folder an object
-    connections.toml  a snippet for Snowflake's own tools, mode 0600
-    server.log
+credential        the secret that clients log in with, mode 0600
+server.json       process id and port of the server that runs (gone, or stale, when none does)
+catalog.sqlite    every object that is not rows
+data/             a DuckDB file a database
+stages/ models/ datasets/ experiments/ services/    files, one folder an object
+connections.toml  a snippet for Snowflake's own tools, mode 0600
+server.log
 """
 
 from __future__ import annotations

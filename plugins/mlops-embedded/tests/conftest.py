@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 import snowflake.connector
+from mlops_embedded import EmbeddedSnowflake
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.snowpark import Session
-
-from mlops_embedded import EmbeddedSnowflake
 
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs" / "embedded.md"
@@ -20,7 +19,8 @@ DOCS = TESTS.parent / "docs" / "embedded.md"
 
 def _table() -> Any:
     spec = importlib.util.spec_from_file_location("table_of_what_works", TESTS / "table_of_what_works.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -17,6 +17,8 @@ from mlops_embedded.server.faults import Faults, Faulty
 from mlops_embedded.server.queries import Executions
 from mlops_embedded.server.resources import error_response
 
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
+
 
 def build_app(account: Account) -> ASGIApp:
     """Return the application; it does not listen yet and starts no service."""
@@ -27,9 +29,10 @@ def build_app(account: Account) -> ASGIApp:
             *queries.ROUTES,
             *files.ROUTES,
             *admin.ROUTES,
-            Mount("/api/v2", routes=[*assembly.api_routes(), Route("/{path:path}", _unknown)]),
-            Route("/{path:path}", _unknown, methods=["GET", "POST", "PUT", "DELETE", "HEAD"]),
-        ]
+            Mount("/api/v2", routes=[*assembly.api_routes(), Route("/{path:path}", _unknown, methods=_METHODS)]),
+            Route("/{path:path}", _unknown, methods=_METHODS),
+        ],
+        exception_handlers={405: _unknown},
     )
     app.state.account = account
     app.state.executions = Executions()
@@ -37,7 +40,7 @@ def build_app(account: Account) -> ASGIApp:
     return _Recorded(Faulty(app, app.state.faults), account)
 
 
-async def _unknown(request: Request) -> JSONResponse:
+async def _unknown(request: Request, _refused: Exception | None = None) -> JSONResponse:
     error = unknown_here(f"{request.method} {request.url.path}")
     error.http_status = 404
     request.state.error = error.code

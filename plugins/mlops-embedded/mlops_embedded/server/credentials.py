@@ -14,9 +14,8 @@ from datetime import timedelta
 from typing import Any
 
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.sql.session import Principal
+from mlops_embedded.principal import USER, Principal
 
-USER = "EMBEDDED"
 _PREFIX = "embedded."
 
 

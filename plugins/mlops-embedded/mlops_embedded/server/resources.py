@@ -1,8 +1,8 @@
 """The room for /api/v2: a resource's function gets a session and a parsed request, and returns an answer.
 
-    def fetch_task(session: Session, request: ApiRequest) -> ApiAnswer: ...
+def fetch_task(session: Session, request: ApiRequest) -> ApiAnswer: ...
 
-    ROUTES = [Route("/databases/{database}/schemas/{schema}/tasks/{name}", endpoint(fetch_task), methods=["GET"])]
+ROUTES = [Route("/databases/{database}/schemas/{schema}/tasks/{name}", endpoint(fetch_task), methods=["GET"])]
 """
 
 from __future__ import annotations

@@ -128,5 +128,3 @@ def drop_file_format(session: Session, found: Statement) -> Status:
     if not session.catalog.delete("file_format", name, if_exists=if_exists):
         return Status(f"Drop statement executed successfully ({name.name} already dropped).")
     return Status(f"{name.name} successfully dropped.")
-
-

@@ -119,7 +119,9 @@ def _replace_last_call(session: Session, found: Statement) -> Statement | None:
             continue
         last = _closing(found.tokens, index + 1)
         known, function = (table or scalar) if _inside_table(found.tokens, first) else (scalar or table)  # type: ignore[misc] # one is set
-        arguments = evaluate(session, known, found.tokens[index + 2 : last], found.text, parts[: -len(known.split("."))])
+        arguments = evaluate(
+            session, known, found.tokens[index + 2 : last], found.text, parts[: -len(known.split("."))]
+        )
         if function is (table and table[1]):
             text = session.scratch_table(function(session, arguments))  # type: ignore[arg-type] # a table function
             if _inside_table(found.tokens, first):  # TABLE( ... ) goes with it
@@ -135,7 +137,7 @@ def _replace_last_call(session: Session, found: Statement) -> Statement | None:
 
 
 def _registered(table: dict[tuple[str, ...], Any], parts: tuple[str, ...]) -> tuple[str, Any] | None:
-    return next((("." .join(parts[n:]), table[parts[n:]]) for n in range(len(parts)) if parts[n:] in table), None)
+    return next(((".".join(parts[n:]), table[parts[n:]]) for n in range(len(parts)) if parts[n:] in table), None)
 
 
 def _qualified(tokens: tuple[Token, ...], index: int) -> tuple[int, tuple[str, ...]]:

@@ -1,8 +1,8 @@
 """Places that hold files: `@stage/path` and `snow://<kind>/...`, resolved to folders inside the state folder.
 
-    @snow_location("model")
-    def model_location(session: Session, rest: str) -> Location:
-        parts, path = split_name(rest)          # 'D.S.M/versions/V1/model' -> ("D", "S", "M"), "versions/V1/model"
+@snow_location("model")
+def model_location(session: Session, rest: str) -> Location:
+    parts, path = split_name(rest)          # 'D.S.M/versions/V1/model' -> ("D", "S", "M"), "versions/V1/model"
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ class Location:
         found = []
         for file in sorted(self.root.rglob("*")):
             name = file.relative_to(self.root).as_posix()
-            if file.is_file() and name.startswith(self.path) and (
-                pattern is None or re.fullmatch(pattern, self.shown + name) or re.fullmatch(pattern, name)
+            if (
+                file.is_file()
+                and name.startswith(self.path)
+                and (pattern is None or re.fullmatch(pattern, self.shown + name) or re.fullmatch(pattern, name))
             ):
                 found.append((name, file))
         return found

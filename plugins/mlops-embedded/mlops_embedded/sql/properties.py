@@ -22,7 +22,9 @@ def read_properties(reader: Reader, known: Collection[str]) -> dict[str, Any]:
         token = reader.next()
         key = token.text.upper()
         if token.kind is not Kind.WORD or key not in known:
-            raise unknown_here(f"the clause {token.text!r} at position {token.start}; it knows {', '.join(sorted(known))}")
+            raise unknown_here(
+                f"the clause {token.text!r} at position {token.start}; it knows {', '.join(sorted(known))}"
+            )
         reader.expect("=")
         following = reader.peek()
         listed = following is not None and following.is_symbol("(")

@@ -14,6 +14,7 @@ from fakesnow.conn import FakeSnowflakeConnection
 
 from mlops_embedded.catalog import Catalog, ObjectName
 from mlops_embedded.errors import no_current_database, no_current_schema, syntax_error, unknown_here
+from mlops_embedded.principal import Principal
 from mlops_embedded.sql import functions, query
 from mlops_embedded.sql.dispatch import lookup
 from mlops_embedded.sql.relations import get_relation
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
 
 _QUERIES = {"SELECT", "WITH", "CREATE", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "COPY"}
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who logged in. Code that one credential uploaded (a model, a UDF) runs for that credential only."""
-
-    user: str
-    credential: str
-    """The fingerprint of the credential, never the credential."""
 
 
 @dataclass(eq=False)

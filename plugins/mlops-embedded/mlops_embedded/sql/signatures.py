@@ -119,7 +119,7 @@ def stored(session: Session, kind: str, signature: Signature, *, temporary: bool
 
 def find(session: Session, kind: str, parts: tuple[str, ...], count: int) -> Document | None:
     """Return the function of that name that takes so many arguments; None if there is none."""
-    if len(parts) < 3 and session.database is None or len(parts) == 1 and session.schema is None:
+    if (len(parts) < 3 and session.database is None) or (len(parts) == 1 and session.schema is None):
         return None
     name = session.resolve(parts)
     documents = session.catalog.list(kind, database=name.database, schema=name.schema, starts_with=f"{name.name}(")

@@ -111,7 +111,9 @@ def _options(session: Session, reader: Reader) -> tuple[FileFormat, str | None]:
 def has_alias(reader: Reader) -> bool:
     token = reader.peek()
     words = {"WHERE", "GROUP", "ORDER", "LIMIT", "HAVING", "UNION", "JOIN", "LEFT", "INNER", "ON", "QUALIFY"}
-    return token is not None and (token.kind is Kind.QUOTED or (token.kind is Kind.WORD and token.text.upper() not in words))
+    return token is not None and (
+        token.kind is Kind.QUOTED or (token.kind is Kind.WORD and token.text.upper() not in words)
+    )
 
 
 def with_fields(found: Statement, table: StagedTable) -> Statement:
@@ -133,8 +135,8 @@ def _field(tokens: tuple[Token, ...], index: int, table: StagedTable) -> tuple[s
     if table.has_names and number == 1 and path:
         field = tokens[index + 2]
         wanted = string_value(field.text) if field.kind is Kind.STRING else field.text.strip('"').replace('""', '"')
-        found = wanted if wanted in table.columns else next(
-            (c for c in table.columns if c.upper() == wanted.upper()), None
+        found = (
+            wanted if wanted in table.columns else next((c for c in table.columns if c.upper() == wanted.upper()), None)
         )
         return ("NULL" if found is None else _quoted(found)), field.end
     if number > len(table.columns):

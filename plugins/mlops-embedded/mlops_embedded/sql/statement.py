@@ -222,10 +222,6 @@ class Reader:
         return self._tokens[start : self.position - 1]
 
     def text_of(self, tokens: tuple[Token, ...]) -> str:
-        """Return some tokens of this statement as they are written."""
-        return self._statement.text[tokens[0].start : tokens[-1].end] if tokens else ""
-
-    def text_of(self, tokens: tuple[Token, ...]) -> str:
         """Return these tokens of the statement as they are written."""
         return self._statement.text[tokens[0].start : tokens[-1].end] if tokens else ""
 

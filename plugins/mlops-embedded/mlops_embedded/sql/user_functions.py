@@ -216,7 +216,7 @@ def _register(session: Session, document: Document) -> str:
             worker = worker_of(session, document)
             worker.load(name, f"{_FACTORIES}:scalar", _code(session, document, returns=returns.kind))
             _, result = worker.call(name, table)
-            assert result is not None  # noqa: S101 (the factory always answers a table)
+            assert result is not None
             return result.column(0).combine_chunks()
 
         # DuckDB counts the parameters
@@ -272,7 +272,7 @@ def _table_rows(session: Session, document: Document, found: Statement, tokens: 
         _, result = worker.call(name, pa.Table.from_arrays(arrays, names=[f"_{n}" for n in range(len(arrays))]))
     except WorkerError as error:
         raise python_error(error, document) from error
-    assert result is not None  # noqa: S101 (the factory always answers a table)
+    assert result is not None
     described = tuple(Column(n, "variant" if k in {"VARIANT", "ARRAY", "OBJECT"} else "text") for n, k in columns)
     return session.scratch_table(Data(result, described))
 

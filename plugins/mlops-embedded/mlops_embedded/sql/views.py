@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from mlops_embedded.catalog import ObjectName
@@ -81,7 +82,7 @@ def read_view_columns(reader: Reader) -> tuple[list[str], dict[str, str]]:
 
 
 def _comment(column: tuple[Token, ...]) -> str:
-    for word, value in zip(column, column[1:], strict=False):
+    for word, value in pairwise(column):
         if word.is_word("COMMENT") and value.kind is Kind.STRING:
             return string_value(value.text)
     return ""

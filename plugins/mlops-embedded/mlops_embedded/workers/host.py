@@ -7,7 +7,6 @@ code it runs prints goes to standard error. It ends when its input does.
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,8 @@ class Worker:
         self._process.wait()
 
     def _ask(self, header: dict[str, Any], table: pa.Table | None) -> tuple[dict[str, Any], pa.Table | None]:
-        assert self._process.stdin and self._process.stdout  # noqa: S101 (pipes, by construction)
+        assert self._process.stdin
+        assert self._process.stdout
         try:
             messages.write(self._process.stdin, header, table)  # type: ignore[arg-type] # a binary pipe
             answer, result = messages.read(self._process.stdout)  # type: ignore[arg-type] # a binary pipe
@@ -111,5 +111,3 @@ class Workers:
             for worker in self._workers.values():
                 worker.kill()
             self._workers.clear()
-
-

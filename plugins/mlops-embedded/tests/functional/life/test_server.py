@@ -5,16 +5,15 @@ import os
 import stat
 import subprocess
 import sys
-import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import mlops_embedded
 import pytest
 import snowflake.connector
-
-import mlops_embedded
+import tomllib
 from mlops_embedded import EmbeddedSnowflake, ServerError
 
 
@@ -33,35 +32,39 @@ def test_a_server_runs_as_long_as_its_block(tmp_path: Path) -> None:
 def test_what_was_answered_is_there_after_kill_9(tmp_path: Path) -> None:
     local = tmp_path / "a.txt"
     local.write_text("staged")
-    with EmbeddedSnowflake(tmp_path / "state") as server:
-        with snowflake.connector.connect(**server.connection) as connection:
-            cursor = connection.cursor()
-            cursor.execute("CREATE DATABASE KEPT")
-            cursor.execute("CREATE TABLE T (A INT) COMMENT = 'still here'")
-            cursor.execute("INSERT INTO T VALUES (1), (2)")
-            cursor.execute("CREATE STAGE ST")
-            cursor.execute(f"PUT 'file://{local}' @ST AUTO_COMPRESS = FALSE")
+    with (
+        EmbeddedSnowflake(tmp_path / "state") as server,
+        snowflake.connector.connect(**server.connection) as connection,
+    ):
+        cursor = connection.cursor()
+        cursor.execute("CREATE DATABASE KEPT")
+        cursor.execute("CREATE TABLE T (A INT) COMMENT = 'still here'")
+        cursor.execute("INSERT INTO T VALUES (1), (2)")
+        cursor.execute("CREATE STAGE ST")
+        cursor.execute(f"PUT 'file://{local}' @ST AUTO_COMPRESS = FALSE")
 
-            server.kill()
-            server.restart()
+        server.kill()
+        server.restart()
 
-            assert cursor.execute("SELECT SUM(A) FROM KEPT.PUBLIC.T").fetchone() == (3,)
-            [table] = cursor.execute("SHOW TABLES LIKE 'T' IN SCHEMA KEPT.PUBLIC").fetchall()
-            assert "still here" in table
-            assert [row[0] for row in cursor.execute("LIST @KEPT.PUBLIC.ST").fetchall()] == ["st/a.txt"]
+        assert cursor.execute("SELECT SUM(A) FROM KEPT.PUBLIC.T").fetchone() == (3,)
+        [table] = cursor.execute("SHOW TABLES LIKE 'T' IN SCHEMA KEPT.PUBLIC").fetchall()
+        assert "still here" in table
+        assert [row[0] for row in cursor.execute("LIST @KEPT.PUBLIC.ST").fetchall()] == ["st/a.txt"]
 
 
 @pytest.mark.embedded("Life: a session goes on after a restart of the server, where it stood")
 def test_a_session_stands_where_it_stood_before_a_restart(tmp_path: Path) -> None:
-    with EmbeddedSnowflake(tmp_path / "state") as server:
-        with snowflake.connector.connect(**server.connection) as connection:
-            cursor = connection.cursor()
-            cursor.execute("CREATE SCHEMA ELSEWHERE")
-            cursor.execute("SET V = 42")
+    with (
+        EmbeddedSnowflake(tmp_path / "state") as server,
+        snowflake.connector.connect(**server.connection) as connection,
+    ):
+        cursor = connection.cursor()
+        cursor.execute("CREATE SCHEMA ELSEWHERE")
+        cursor.execute("SET V = 42")
 
-            server.restart()
+        server.restart()
 
-            assert cursor.execute("SELECT CURRENT_SCHEMA(), $V").fetchone() == ("ELSEWHERE", 42)
+        assert cursor.execute("SELECT CURRENT_SCHEMA(), $V").fetchone() == ("ELSEWHERE", 42)
 
 
 @pytest.mark.embedded("Life: a second server on the same folder is refused")
@@ -115,7 +118,9 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         "server = mlops_embedded.EmbeddedSnowflake(Path(sys.argv[1])).__enter__()\n"
         "print(server.running.pid, flush=True); os._exit(9)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "s")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "s")], capture_output=True, text=True, check=False
+    )
     pid = int(done.stdout)
 
     def is_gone() -> bool:

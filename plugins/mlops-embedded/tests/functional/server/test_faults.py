@@ -3,10 +3,9 @@
 import time
 
 import pytest
+from mlops_embedded import EmbeddedSnowflake
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
-
-from mlops_embedded import EmbeddedSnowflake
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import snowflake.connector
+from mlops_embedded import EmbeddedSnowflake
+from mlops_embedded.server.requests import MAX_BODY
 from snowflake.connector.constants import QueryStatus
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
-
-from mlops_embedded import EmbeddedSnowflake
-from mlops_embedded.server.requests import MAX_BODY
 
 
 def post(server: EmbeddedSnowflake, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from snowflake.snowpark import Session, Window
-from snowflake.snowpark import functions as F
-from snowflake.snowpark import types as T
+from snowflake.snowpark import functions as f_
+from snowflake.snowpark import types as t_
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -34,12 +34,12 @@ def test_a_session_knows_where_it_stands(session: Session) -> None:
 @pytest.mark.embedded("Snowpark: create_dataframe from rows and pandas, with types and NULLs")
 def test_a_dataframe_has_the_rows_it_was_made_of(session: Session) -> None:
     moment = datetime.datetime(2020, 1, 2, 3, 4, 5, 678901)
-    schema = T.StructType(
+    schema = t_.StructType(
         [
-            T.StructField("T", T.TimestampType()),
-            T.StructField("D", T.DateType()),
-            T.StructField("N", T.TimestampType()),
-            T.StructField("X", T.BinaryType()),
+            t_.StructField("T", t_.TimestampType()),
+            t_.StructField("D", t_.DateType()),
+            t_.StructField("N", t_.TimestampType()),
+            t_.StructField("X", t_.BinaryType()),
         ]
     )
 
@@ -55,14 +55,14 @@ def test_a_dataframe_has_the_rows_it_was_made_of(session: Session) -> None:
 def test_a_query_is_computed_by_the_server(session: Session, people: str) -> None:
     table = session.table(people)
 
-    sums = table.group_by("B").agg(F.sum("A").alias("S"), F.count("*").alias("N")).sort("B").collect()
-    first = table.with_column("R", F.row_number().over(Window.partition_by("B").order_by(F.col("A").desc())))
+    sums = table.group_by("B").agg(f_.sum("A").alias("S"), f_.count("*").alias("N")).sort("B").collect()
+    first = table.with_column("R", f_.row_number().over(Window.partition_by("B").order_by(f_.col("A").desc())))
     joined = table.join(session.create_dataframe([["a", 10]], schema=["B", "V"]), on="B", how="left")
     pivoted = table.pivot("B", ["a", "b"]).sum("A").collect()
 
     assert [tuple(r) for r in sums] == [("a", 4, 2), ("b", 2, 1)]
-    assert [r["A"] for r in first.filter(F.col("R") == 1).sort("A").collect()] == [2, 3]
-    assert joined.filter(F.col("V").is_null()).count() == 1
+    assert [r["A"] for r in first.filter(f_.col("R") == 1).sort("A").collect()] == [2, 3]
+    assert joined.filter(f_.col("V").is_null()).count() == 1
     assert tuple(pivoted[0]) == (4, 2)
     assert table.union_all(table).count() == 6
 
@@ -101,11 +101,14 @@ def test_merge_takes_a_dataframe_made_in_place(session: Session, people: str) ->
     merged = target.merge(
         source,
         target["A"] == source["A"],
-        [F.when_matched().update({"B": source["B"]}), F.when_not_matched().insert({"A": source["A"], "B": source["B"]})],
+        [
+            f_.when_matched().update({"B": source["B"]}),
+            f_.when_not_matched().insert({"A": source["A"], "B": source["B"]}),
+        ],
     )
 
     assert (merged.rows_inserted, merged.rows_updated) == (1, 1)
-    assert target.update({"B": F.lit("z")}, target["A"] == 1).rows_updated == 1
+    assert target.update({"B": f_.lit("z")}, target["A"] == 1).rows_updated == 1
     assert target.delete(target["A"] == 9).rows_deleted == 1
     assert [tuple(r) for r in target.sort("A").collect()] == [(1, "z"), (2, "B"), (3, "a")]
 
@@ -120,7 +123,7 @@ def test_describe_has_five_rows(session: Session, people: str) -> None:
 
 @pytest.mark.embedded("Snowpark: cache_result, views, temporary views")
 def test_intermediate_results_have_names(session: Session, people: str) -> None:
-    cached = session.table(people).filter(F.col("A") > 1).cache_result()
+    cached = session.table(people).filter(f_.col("A") > 1).cache_result()
     cached_rows = cached.count()
     session.table(people).create_or_replace_view("ALL_PEOPLE")
     session.table(people).create_or_replace_temp_view("MY_PEOPLE")
@@ -132,7 +135,7 @@ def test_intermediate_results_have_names(session: Session, people: str) -> None:
 def test_snowflakes_own_constructs_work(session: Session) -> None:
     variant = session.sql("""SELECT PARSE_JSON('{"a": {"b": [1, 2]}, "c": "x"}') AS V""")
 
-    [row] = variant.select(F.col("V")["a"]["b"][0].cast("int"), F.col("V")["c"].cast("string")).collect()
+    [row] = variant.select(f_.col("V")["a"]["b"][0].cast("int"), f_.col("V")["c"].cast("string")).collect()
     flattened = session.sql("SELECT F.VALUE::INT FROM TABLE(FLATTEN(INPUT => PARSE_JSON('[1, 2, 3]'))) F").count()
     bound = session.sql("SELECT ? + 1 AS X, ? AS Y", params=[1, "it's"]).collect()
     later = session.sql("SELECT 1 AS A").collect_nowait().result()
@@ -142,7 +145,7 @@ def test_snowflakes_own_constructs_work(session: Session) -> None:
     assert [tuple(r) for r in bound] == [(2, "it's")]
     assert [tuple(r) for r in later] == [(1,)]
     assert session.range(5).count() == 5
-    assert session.generator(F.seq1(0).alias("N"), rowcount=3).count() == 3
+    assert session.generator(f_.seq1(0).alias("N"), rowcount=3).count() == 3
 
 
 @pytest.mark.embedded("Snowpark: session.file put, get and streams")
@@ -170,7 +173,7 @@ def test_staged_files_are_dataframes(session: Session, tmp_path: Path) -> None:
     session.create_dataframe([[1], [2]], schema=["A"]).write.copy_into_location(
         "@READ/pq/", file_format_type="parquet", header=True
     )
-    schema = T.StructType([T.StructField("A", T.LongType()), T.StructField("B", T.StringType())])
+    schema = t_.StructType([t_.StructField("A", t_.LongType()), t_.StructField("B", t_.StringType())])
 
     plain = session.read.schema(schema).csv("@READ/p.csv.gz").sort("A").collect()
     header = session.read.option("PARSE_HEADER", True).option("INFER_SCHEMA", True).csv("@READ/h.csv").collect()

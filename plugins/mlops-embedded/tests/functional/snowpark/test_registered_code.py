@@ -2,8 +2,8 @@
 
 import pytest
 from snowflake.snowpark import Session
-from snowflake.snowpark import functions as F
-from snowflake.snowpark import types as T
+from snowflake.snowpark import functions as f_
+from snowflake.snowpark import types as t_
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
@@ -11,11 +11,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 @pytest.mark.embedded("Snowpark: UDFs from a lambda and a closure, named and not")
 def test_a_closure_runs_over_a_column(session: Session) -> None:
     offset = 10
-    add = F.udf(
-        lambda x: None if x is None else x + offset, return_type=T.LongType(), input_types=[T.LongType()], packages=[]
+    add = f_.udf(
+        lambda x: None if x is None else x + offset, return_type=t_.LongType(), input_types=[t_.LongType()], packages=[]
     )
     session.udf.register(
-        lambda a, b: f"{a}-{b}", return_type=T.StringType(), input_types=[T.StringType(), T.LongType()],
+        lambda a, b: f"{a}-{b}", return_type=t_.StringType(), input_types=[t_.StringType(), t_.LongType()],
         name="JOINER", replace=True, packages=[],
     )  # fmt: skip
     frame = session.create_dataframe([[1], [None]], schema=["A"])
@@ -26,10 +26,10 @@ def test_a_closure_runs_over_a_column(session: Session) -> None:
 
 @pytest.mark.embedded("Snowpark: vectorized (pandas) UDFs")
 def test_a_pandas_function_gets_series(session: Session) -> None:
-    double = F.pandas_udf(
+    double = f_.pandas_udf(
         lambda x: x * 2,
-        return_type=T.PandasSeriesType(T.FloatType()),
-        input_types=[T.PandasSeriesType(T.FloatType())],
+        return_type=t_.PandasSeriesType(t_.FloatType()),
+        input_types=[t_.PandasSeriesType(t_.FloatType())],
         packages=["pandas"],
     )
 
@@ -46,10 +46,13 @@ def test_a_table_function_yields_rows(session: Session) -> None:
                 yield (i,)
 
     count = session.udtf.register(
-        Count, output_schema=T.StructType([T.StructField("N", T.LongType())]), input_types=[T.LongType()], packages=[]
+        Count,
+        output_schema=t_.StructType([t_.StructField("N", t_.LongType())]),
+        input_types=[t_.LongType()],
+        packages=[],
     )
 
-    assert [r[0] for r in session.table_function(count(F.lit(3))).collect()] == [0, 1, 2]
+    assert [r[0] for r in session.table_function(count(f_.lit(3))).collect()] == [0, 1, 2]
 
 
 @pytest.mark.embedded("Snowpark: stored procedures")
@@ -58,7 +61,7 @@ def test_a_procedure_has_a_session(session: Session) -> None:
 
     count = session.sproc.register(
         lambda session, table: session.table(table).count(),
-        return_type=T.LongType(), input_types=[T.StringType()], packages=["snowflake-snowpark-python"],
+        return_type=t_.LongType(), input_types=[t_.StringType()], packages=["snowflake-snowpark-python"],
     )  # fmt: skip
 
     assert count("COUNTED") == 2

@@ -4,19 +4,24 @@ import os
 
 import pytest
 import snowflake.connector
+from mlops_embedded import EmbeddedSnowflake
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 
-from mlops_embedded import EmbeddedSnowflake
-
 
 def define(cursor: SnowflakeCursor, head: str, body: str) -> None:
-    cursor.execute(f"CREATE OR REPLACE FUNCTION {head} LANGUAGE PYTHON RUNTIME_VERSION = 3.11 HANDLER = 'f' AS $$\n{body}\n$$")
+    cursor.execute(
+        f"CREATE OR REPLACE FUNCTION {head} LANGUAGE PYTHON RUNTIME_VERSION = 3.11 HANDLER = 'f' AS $$\n{body}\n$$"
+    )
 
 
 @pytest.mark.embedded("Functions: a Python UDF over columns, with NULLs, JSON in and out")
 def test_a_python_function_gets_pythons_values(cursor: SnowflakeCursor) -> None:
-    define(cursor, "DESCRIBED(N INT, V VARIANT) RETURNS OBJECT", "def f(n, v):\n    return {'n': n, 'keys': sorted(v or {})}")
+    define(
+        cursor,
+        "DESCRIBED(N INT, V VARIANT) RETURNS OBJECT",
+        "def f(n, v):\n    return {'n': n, 'keys': sorted(v or {})}",
+    )
 
     rows = cursor.execute(
         """SELECT DESCRIBED(COLUMN1, PARSE_JSON(COLUMN2)):keys[0]::VARCHAR, DESCRIBED(COLUMN1, NULL):n::INT
@@ -83,7 +88,9 @@ $$"""
     assert cursor.execute("SELECT SUM(A) FROM DOUBLED").fetchone() == (6,)
 
 
-def test_a_temporary_function_is_its_sessions_own(embedded_snowflake: EmbeddedSnowflake, cursor: SnowflakeCursor) -> None:
+def test_a_temporary_function_is_its_sessions_own(
+    embedded_snowflake: EmbeddedSnowflake, cursor: SnowflakeCursor
+) -> None:
     with snowflake.connector.connect(**embedded_snowflake.connection) as other:
         other.cursor().execute("CREATE TEMPORARY FUNCTION MINE() RETURNS INT AS '1'")
         assert other.cursor().execute("SELECT MINE()").fetchone() == (1,)

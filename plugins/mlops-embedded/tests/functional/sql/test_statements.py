@@ -5,10 +5,9 @@ from decimal import Decimal
 
 import pytest
 import snowflake.connector
+from mlops_embedded import EmbeddedSnowflake
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
-
-from mlops_embedded import EmbeddedSnowflake
 
 
 def column(cursor: SnowflakeCursor, name: str) -> list[object]:
@@ -35,7 +34,9 @@ def test_values_come_back_as_they_went_in(cursor: SnowflakeCursor) -> None:
 
 @pytest.mark.embedded("Queries: NULL timestamps stay NULL, in Arrow and in pandas")
 def test_a_null_timestamp_is_no_moment_of_1970(cursor: SnowflakeCursor) -> None:
-    frame = cursor.execute("SELECT NULL::TIMESTAMP_NTZ AS T UNION ALL SELECT '2020-01-01'::TIMESTAMP_NTZ").fetch_pandas_all()
+    frame = cursor.execute(
+        "SELECT NULL::TIMESTAMP_NTZ AS T UNION ALL SELECT '2020-01-01'::TIMESTAMP_NTZ"
+    ).fetch_pandas_all()
 
     assert frame["T"].isna().sum() == 1
     assert frame["T"].max().year == 2020
@@ -65,7 +66,9 @@ def test_a_batch_is_one_statement(embedded_snowflake: EmbeddedSnowflake) -> None
 
 @pytest.mark.embedded("Queries: MERGE updates, inserts and deletes, and says how many")
 def test_merge_counts_what_it_did(cursor: SnowflakeCursor) -> None:
-    cursor.execute("CREATE OR REPLACE TABLE TARGET AS SELECT COLUMN1 AS K, COLUMN2 AS V FROM VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+    cursor.execute(
+        "CREATE OR REPLACE TABLE TARGET AS SELECT COLUMN1 AS K, COLUMN2 AS V FROM VALUES (1, 'a'), (2, 'b'), (3, 'c')"
+    )
 
     [counts] = cursor.execute(
         "MERGE INTO TARGET T USING (SELECT COLUMN1 AS K, COLUMN2 AS V FROM VALUES (2, 'B'), (3, NULL), (4, 'D')) S "
@@ -196,6 +199,18 @@ def test_a_database_has_public_becomes_current_and_goes_with_all_in_it(cursor: S
     assert caught.value.errno == 2043 or caught.value.errno == 2003
 
 
+@pytest.mark.embedded("Databases: ALTER DATABASE and ALTER SCHEMA set properties")
+def test_a_schemas_comment_can_be_changed(cursor: SnowflakeCursor) -> None:
+    cursor.execute("CREATE SCHEMA IF NOT EXISTS COMMENTED")
+    cursor.execute("ALTER SCHEMA EMBEDDED.COMMENTED SET COMMENT = 'new'")
+    cursor.execute("ALTER DATABASE EMBEDDED SET COMMENT = 'also'")
+
+    cursor.execute("SHOW SCHEMAS LIKE 'COMMENTED'")
+    assert column(cursor, "comment") == ["new"]
+    cursor.execute("SHOW DATABASES LIKE 'EMBEDDED'")
+    assert column(cursor, "comment") == ["also"]
+
+
 @pytest.mark.embedded("Information schema: tables, columns, schemata, packages")
 def test_the_information_schema_knows_what_is_there(cursor: SnowflakeCursor) -> None:
     cursor.execute("CREATE OR REPLACE TABLE KNOWN (A INT, B VARCHAR) COMMENT = 'c'")
@@ -220,9 +235,7 @@ def test_the_last_result_can_be_queried(cursor: SnowflakeCursor) -> None:
     cursor.execute("CREATE OR REPLACE TABLE SCANNED (A INT)")
     cursor.execute("SHOW TABLES LIKE 'SCANNED'")
 
-    scanned = cursor.execute(
-        'SELECT "name" AS "NAME", "kind" FROM TABLE(RESULT_SCAN(LAST_QUERY_ID()))'
-    )
+    scanned = cursor.execute('SELECT "name" AS "NAME", "kind" FROM TABLE(RESULT_SCAN(LAST_QUERY_ID()))')
 
     assert scanned.fetchall() == [("SCANNED", "TABLE")]
     assert [d.name for d in scanned.description] == ["NAME", "kind"]
@@ -236,7 +249,12 @@ def test_a_warehouse_is_created_suspended_and_dropped(cursor: SnowflakeCursor) -
     cursor.execute("SHOW WAREHOUSES LIKE 'W'")
 
     [shown] = [dict(zip([d.name for d in cursor.description], row, strict=True)) for row in cursor.fetchall()]
-    assert (shown["state"], shown["size"], shown["auto_suspend"], shown["comment"]) == ("SUSPENDED", "Small", 60, "mine")
+    assert (shown["state"], shown["size"], shown["auto_suspend"], shown["comment"]) == (
+        "SUSPENDED",
+        "Small",
+        60,
+        "mine",
+    )
     cursor.execute("DROP WAREHOUSE W")
     cursor.execute("USE WAREHOUSE COMPUTE_WH")
 
@@ -259,12 +277,14 @@ def test_session_variables_and_parameters(cursor: SnowflakeCursor) -> None:
     [
         ("SELECT * FROM MISSING_TABLE", 2003, "42S02"),
         ("SELEC 1", 1003, "42000"),
+        ("SELECT 1; SELECT 2", 8, "0A000"),
+        ("BEGIN RETURN 1; END", 2, "0A000"),
         ("SELECT NO_SUCH_COLUMN FROM (SELECT 1 AS A)", 904, "42000"),
         ("SELECT 'x'::INT", 100038, "22018"),
         ("DROP STAGE MISSING_STAGE", 2003, "02000"),
         ("GET @MISSING_STAGE/x 'file:///tmp/'", 2003, "02000"),
         ("CREATE PIPE P AS SELECT 1", 2, "0A000"),
-        ("CREATE DATABASE \"not plain\"", 1003, "42000"),
+        ('CREATE DATABASE "not plain"', 1003, "42000"),
     ],
 )
 @pytest.mark.embedded("Errors: Snowflake's numbers and SQL states")
@@ -297,7 +317,9 @@ def test_a_query_reads_no_file_of_this_machine(cursor: SnowflakeCursor, sql: str
         cursor.execute(sql)
 
 
-def test_writers_in_two_sessions_both_get_through(embedded_snowflake: EmbeddedSnowflake, cursor: SnowflakeCursor) -> None:
+def test_writers_in_two_sessions_both_get_through(
+    embedded_snowflake: EmbeddedSnowflake, cursor: SnowflakeCursor
+) -> None:
     import threading
 
     cursor.execute("CREATE OR REPLACE TABLE CONTENDED AS SELECT 0 AS N")

@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mlops_embedded.catalog import ObjectName, normalize, parse_name, quote
 from mlops_embedded.errors import SnowflakeError
 

@@ -3,7 +3,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from mlops_embedded.catalog import Catalog, Document, ObjectName
 from mlops_embedded.errors import SnowflakeError
 
@@ -73,9 +72,13 @@ def test_a_list_is_one_schema_in_the_order_of_names_from_a_name_on(catalog: Cata
 
 
 def test_a_failed_transaction_leaves_nothing(catalog: Catalog) -> None:
-    with pytest.raises(RuntimeError), catalog.transaction():
-        catalog.put(Document("task", name("T")))
-        raise RuntimeError
+    def put_and_fail() -> None:
+        with catalog.transaction():
+            catalog.put(Document("task", name("T")))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        put_and_fail()
 
     assert catalog.find("task", name("T")) is None
 

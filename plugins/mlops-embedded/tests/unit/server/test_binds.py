@@ -1,5 +1,4 @@
 import pytest
-
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.server.binds import inline
 

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.server.credentials import Credentials
 

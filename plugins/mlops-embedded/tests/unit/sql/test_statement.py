@@ -1,5 +1,4 @@
 import pytest
-
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import string_literal, string_value, tokenize

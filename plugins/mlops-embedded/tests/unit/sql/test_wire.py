@@ -3,7 +3,6 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-
 from mlops_embedded.sql.results import Column, Data
 from mlops_embedded.sql.wire import arrow_stream, column, json_cells
 
