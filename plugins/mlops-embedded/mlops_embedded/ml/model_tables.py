@@ -54,7 +54,7 @@ def replace_table_call(
             code="100357",
             sqlstate="P0000",
         ) from error
-    assert result is not None  # noqa: S101 (the factory always answers a table)
+    assert result is not None
     belongs = result.column("row")
     kept = [
         values.take(belongs)
@@ -76,7 +76,7 @@ def _rows(session: Session, place: _Place, arguments: list[str]) -> Data:
     items += [f'{text} AS "_ARGUMENT_{n}"' for n, text in enumerate(arguments)]
     tables = f", * FROM {place.tables}" if place.tables else ""
     result = session.execute(f"{place.with_} SELECT {', '.join(items)}{tables}")
-    assert isinstance(result, Data)  # noqa: S101 (a SELECT)
+    assert isinstance(result, Data)
     return result
 
 

@@ -50,7 +50,7 @@ def table_function(
     infer = handler_class.process if by_row else handler_class.end_partition
 
     def call(table: pa.Table | None, _arguments: dict[str, Any]) -> Answer:
-        assert table is not None  # noqa: S101 (the server always sends one)
+        assert table is not None
         frame = _frame(table, types, infer)
         rows: list[int] = []
         results = []

@@ -44,14 +44,21 @@ def leftovers_of_the_client() -> Iterator[None]:
         gc.collect()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def embedded_snowflake() -> Iterator[EmbeddedSnowflake]:
+    """One server for all that is about models: its workers are slow to start."""
+    with EmbeddedSnowflake() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
 def session(embedded_snowflake: EmbeddedSnowflake) -> Iterator[Session]:
     created = Session.builder.configs(embedded_snowflake.connection).create()
     yield created
     created.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def registry(session: Session) -> Registry:
     return Registry(session, database_name="EMBEDDED", schema_name="PUBLIC")
 
@@ -69,7 +76,7 @@ def pipeline(customers: pd.DataFrame) -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(customers, churned)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def churn(registry: Registry, pipeline: Pipeline, customers: pd.DataFrame) -> ModelVersion:
     """Version V1 of the model CHURN."""
     return registry.log_model(pipeline, model_name="CHURN", version_name="V1", sample_input_data=customers.head(5))

@@ -12,6 +12,7 @@ import snowflake.connector
 from mlops_embedded.life import EmbeddedSnowflake
 from sklearn.pipeline import Pipeline
 from snowflake.ml.model import ModelVersion, custom_model
+from snowflake.ml.model.model_signature import DataType, FeatureSpec, ModelSignature, ParamSpec
 from snowflake.ml.registry import Registry
 from snowflake.snowpark import Session
 from snowflake.snowpark.exceptions import SnowparkSQLException
@@ -160,3 +161,78 @@ def test_many_rows_are_scored_in_batches(
     scored = churn.run(many, function_name="predict_proba")
 
     assert (scored["output_feature_0"].to_numpy() == pipeline.predict_proba(many)[:, 0]).all()
+
+
+class Scaled(custom_model.CustomModel):
+    """The row's sum times a factor."""
+
+    @custom_model.inference_api
+    def predict(self, input: pd.DataFrame, *, factor: float = 2.0) -> pd.DataFrame:
+        return pd.DataFrame({"SCALED": input.sum(axis=1) * factor})
+
+
+@pytest.mark.embedded("Inference: parameters of a method, given and by default")
+def test_a_methods_parameters_have_defaults(registry: Registry, session: Session) -> None:
+    sample = pd.DataFrame({"A": [1.0, 2.0]})
+    version = registry.log_model(
+        Scaled(custom_model.ModelContext()),
+        model_name="SCALED",
+        version_name="V1",
+        signatures={
+            "predict": ModelSignature(
+                inputs=[FeatureSpec("A", DataType.DOUBLE)],
+                outputs=[FeatureSpec("SCALED", DataType.DOUBLE)],
+                params=[ParamSpec("factor", DataType.DOUBLE, default_value=2.0)],
+            )
+        },
+    )
+
+    assert list(version.run(sample)["SCALED"]) == [2.0, 4.0]
+    assert list(version.run(sample, params={"factor": 10.0})["SCALED"]) == [10.0, 20.0]
+    [row] = session.sql("SELECT EMBEDDED.PUBLIC.SCALED!PREDICT(3):SCALED::FLOAT AS S").collect()
+    assert row["S"] == 6.0
+
+
+@pytest.mark.embedded("Inference: models with more columns than a function has arguments")
+def test_a_wide_model_gets_all_its_columns(registry: Registry) -> None:
+    wide = pd.DataFrame([[float(row * column) for column in range(510)] for row in range(3)])
+    wide.columns = [f"C{n}" for n in range(510)]
+    version = registry.log_model(
+        Scaled(custom_model.ModelContext()), model_name="WIDE", version_name="V1", sample_input_data=wide
+    )
+
+    assert list(version.run(wide)["SCALED"]) == list(wide.sum(axis=1) * 2)
+
+
+@pytest.mark.embedded("Inference: models that bring Python files of their own")
+def test_two_versions_bring_different_modules_of_one_name(registry: Registry, tmp_path: Path) -> None:
+    sample = pd.DataFrame({"A": [1.0]})
+    answers = []
+    for version, number in (("V1", 1), ("V2", 2)):
+        package = tmp_path / version / "house_rules"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(f"NUMBER = {number}\n")
+        logged = registry.log_model(
+            Ruled(custom_model.ModelContext()),
+            model_name="RULED",
+            version_name=version,
+            signatures={
+                "predict": ModelSignature(
+                    inputs=[FeatureSpec("A", DataType.DOUBLE)], outputs=[FeatureSpec("NUMBER", DataType.INT64)]
+                )
+            },
+            code_paths=[str(package)],
+        )
+        answers += list(logged.run(sample)["NUMBER"])
+
+    assert answers == [1, 2]
+
+
+class Ruled(custom_model.CustomModel):
+    """What the module that came with the model says."""
+
+    @custom_model.inference_api
+    def predict(self, input: pd.DataFrame) -> pd.DataFrame:
+        import house_rules
+
+        return pd.DataFrame({"NUMBER": [house_rules.NUMBER] * len(input)})

@@ -70,9 +70,11 @@ def test_a_model_is_loaded_by_the_role_that_owns_it_only(churn: ModelVersion, se
 def test_metrics_are_set_read_and_deleted(churn: ModelVersion) -> None:
     churn.set_metric("auc", 0.93)
     churn.set_metric("confusion", [[5, 1], [2, 7]])
-    churn.delete_metric("auc")
 
-    assert churn.show_metrics() == {"confusion": [[5, 1], [2, 7]]}
+    assert churn.get_metric("auc") == 0.93
+    churn.delete_metric("auc")
+    assert "auc" not in churn.show_metrics()
+    assert churn.show_metrics()["confusion"] == [[5, 1], [2, 7]]
 
 
 @pytest.mark.embedded("Registry: comments of models and versions")
