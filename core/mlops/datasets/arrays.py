@@ -20,11 +20,13 @@ class ArraySerializer(StreamSerializer):
 
     name = "npy"
     extension = ".npy"
-    types = ("numpy.ndarray",)
+    types = ("numpy.ndarray", "numpy.typing.NDArray")
 
     def write_to(self, value: Any, stream: WholeFile) -> Facts:  # Any: numpy.ndarray, which is imported late
         import numpy
 
+        if not isinstance(value, numpy.ndarray):
+            raise UnstorableError(f"a {type(value).__name__} is no array", hint="return numpy.asarray(value)")
         if type(value) is not numpy.ndarray and not isinstance(value, numpy.memmap):
             raise UnstorableError(
                 f"a {type(value).__name__} is more than an array, and .npy keeps only the array",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from mlops.datasets.whole_file import WholeFile, read_whole
+from mlops.errors import ProjectError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +29,12 @@ class Facts:
 NO_FACTS = Facts()
 
 
-class UnstorableError(Exception):
+class UnstorableError(ProjectError):
     """A serializer cannot hold this value, or cannot read this file. The store adds which dataset it is."""
 
     def __init__(self, problem: str, *, hint: str | None = None) -> None:
-        super().__init__(problem)
-        self.problem, self.hint = problem, hint
+        super().__init__(problem, hint=hint)
+        self.problem = problem
 
 
 class Serializer(ABC):

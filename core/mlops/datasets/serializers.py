@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _BUILT_IN = "mlops-framework"
-_SKLEARN = "sklearn."
+_ESTIMATORS = ("sklearn.", "lightgbm.", "xgboost.")
 
 
 def type_names(kind: type) -> tuple[str, ...]:
@@ -140,9 +140,8 @@ class Serializers:
         serializer = self.for_type(names)
         if serializer is not None:
             return serializer.name
-        if len(names) == 1 and names[0].startswith(
-            _SKLEARN
-        ):  # an annotation under TYPE_CHECKING: its bases are unknown
+        # Of an annotation whose import is under TYPE_CHECKING the name is known, and not the bases.
+        if len(names) == 1 and names[0].startswith(_ESTIMATORS):
             return SkopsSerializer.name
         return PickleSerializer.name if self.allow_pickle else None
 

@@ -313,7 +313,7 @@ def _guarded(serializer: Serializer, verb: str, call: Callable[[], T]) -> T:
     """Call a serializer, which may belong to a plugin, and turn whatever it raises into words."""
     try:
         return call()
-    except (UnstorableError, MlopsError):
+    except MlopsError:
         raise
     except ModuleNotFoundError as cause:
         raise UnstorableError(

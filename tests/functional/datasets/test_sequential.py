@@ -83,7 +83,7 @@ def test_the_system_sees_no_seek_append_rename_or_second_write_to_a_file_of_a_ru
     run, trace = tmp_path / "run", tmp_path / "trace"
 
     subprocess.run(
-        ["strace", "-f", "-y", "-s", "0", "-o", str(trace), "-e", "trace=desc,file", sys.executable, "-c", PROGRAM,
+        ["strace", "-f", "--seccomp-bpf", "-y", "-s", "0", "-o", str(trace), "-e", "trace=desc,file", sys.executable, "-c", PROGRAM,
          str(run), str(tmp_path / "source")],
         check=True,
         timeout=100,

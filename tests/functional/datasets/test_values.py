@@ -62,6 +62,7 @@ def test_memory_order_and_views_come_back_as_values(store: FileStore) -> None:
     ("array", "hint"),
     [
         (numpy.array([1, "a", None], dtype=object), "astype"),
+        (numpy.matrix([[1, 2]]), "numpy.asarray"),
         (numpy.ma.masked_array([1, 2], [True, False]), "numpy.asarray"),
     ],
 )

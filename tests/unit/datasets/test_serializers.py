@@ -73,7 +73,9 @@ def test_a_type_is_storable_by_the_names_of_its_mro(kind: type, serializer: str 
     assert builtin().storable(type_names(kind)) == serializer
 
 
-@pytest.mark.parametrize("name", ["pandas.DataFrame", "polars.DataFrame", "numpy.ndarray", "sklearn.svm.SVC"])
+@pytest.mark.parametrize(
+    "name", ["pandas.DataFrame", "polars.DataFrame", "numpy.typing.NDArray", "sklearn.svm.SVC", "xgboost.XGBClassifier"]
+)
 def test_a_type_is_storable_by_the_name_that_its_library_makes_public(name: str) -> None:
     assert builtin().storable((name,)) is not None
 
