@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from mlops.errors import AmbiguousNodeError, PluginError, ProjectError, UnknownNameError
 from mlops.nodes import Node
@@ -23,6 +24,14 @@ class Registry(Struct, frozen=True):
     pipelines: tuple[Pipeline, ...] = ()
     failures: tuple[Failure, ...] = ()
     broken: dict[str, Failure] = field(default_factory=dict)
+    _by_name: dict[str, list[Node]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        by_name: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            by_name.setdefault(node.name, []).append(node)
+            by_name.setdefault(node.full_name, []).append(node)
+        force_setattr(self, "_by_name", by_name)
 
     def node(self, name: str, *, home: str | None = None) -> Node:
         """Return the node of a full name, or of a short one where it is unambiguous.
@@ -32,7 +41,7 @@ class Registry(Struct, frozen=True):
         Raises:
             UnknownNameError, AmbiguousNodeError, PluginError: no node, several, or one whose plugin is broken.
         """
-        matches = [node for node in self.nodes if name in (node.full_name, node.name)]
+        matches = self._by_name.get(name, [])
         failed = {full: row for full, row in self.broken.items() if name in (full, full.partition(":")[2])}
         if home is not None and len(matches) + len(failed) > 1:
             matches = [node for node in matches if node.origin.distribution == home] or matches
@@ -77,14 +86,10 @@ class Registry(Struct, frozen=True):
 
     def membership(self) -> dict[str, tuple[str, ...]]:
         """Return, by full name of a node, the names of the pipelines it is part of."""
-        short: dict[str, list[Node]] = {}
-        for node in self.nodes:
-            short.setdefault(node.name, []).append(node)
-            short.setdefault(node.full_name, []).append(node)
         members: dict[str, list[str]] = {}
         for pipeline in self.pipelines:
             for name in pipeline.node_names:
-                candidates = short.get(name, [])
+                candidates = self._by_name.get(name, [])
                 if len(candidates) > 1:
                     candidates = [one for one in candidates if one.origin.distribution == pipeline.distribution]
                 for node in candidates[:1]:

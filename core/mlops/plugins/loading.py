@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from mlops.errors import PluginError
-from mlops.nodes import Node, node_name
+from mlops.nodes import Node, Origin, node_name
 
 
 def load(value: str) -> Any:  # Any: whatever a plugin names
@@ -41,9 +43,21 @@ def load_function(node: Node) -> Callable[..., object]:
     return function  # type: ignore[no-any-return]  # callable() narrows Any to nothing more
 
 
+def preload(origins: Iterable[Origin]) -> None:
+    """Import the plugins of nodes ahead of time; one that raises will raise again where its node is run."""
+    for plugin, module in dict.fromkeys((origin.through, origin.source.partition(":")[0]) for origin in origins):
+        with suppress(Exception, SystemExit):
+            _offers(plugin) if plugin else import_module(module)
+
+
 def _offered(node: Node) -> Any:  # Any: as load
     """Return a function that its plugin's ``register_nodes`` offers; it may have no name to import it by."""
-    for function in load(node.origin.through).register_nodes():
-        if node_name(function) == node.name:
-            return function
-    raise LookupError(f"register_nodes offers no {node.name!r} any more")
+    try:
+        return _offers(node.origin.through)[node.name]
+    except KeyError:
+        raise LookupError(f"register_nodes offers no {node.name!r} any more") from None
+
+
+@cache
+def _offers(plugin: str) -> dict[str, Any]:  # Any: as load
+    return {node_name(function): function for function in load(plugin).register_nodes()}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mlops.nodes import Origin
 from mlops.runs.node_run import Order, Stopped, run_node
 from mlops.runs.outcome import NodeOutcome, interrupted
 from mlops.runs.preparation import Preparation
@@ -68,9 +69,9 @@ class ProcessExecutor:
 
     interruptible = False
 
-    def __init__(self, preparation: Preparation, *, width: int, grace: float, modules: Sequence[str] = ()) -> None:
+    def __init__(self, preparation: Preparation, *, width: int, grace: float, origins: Sequence[Origin] = ()) -> None:
         self.width = width
-        self._workers = Workers(partial(_prepared, preparation), modules, grace=grace)
+        self._workers = Workers(partial(_prepared, preparation), origins, grace=grace)
         self._running: set[str] = set()
 
     def start(self, order: Order) -> None:

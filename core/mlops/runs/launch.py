@@ -91,11 +91,9 @@ class Launch(Struct, frozen=True):
         )
         if settings.executor == "inline":
             return InlineExecutor(preparation, grace=settings.grace)
-        modules = dict.fromkeys(
-            (node.origin.through or node.origin.source).partition(":")[0] for node in self.graph.nodes
-        )
+        origins = tuple(node.origin for node in self.graph.nodes)
         width = settings.max_workers or processors()
-        return ProcessExecutor(preparation, width=width, grace=settings.grace, modules=tuple(modules))
+        return ProcessExecutor(preparation, width=width, grace=settings.grace, origins=origins)
 
 
 def prepare(project: Project, request: Request) -> Launch:

@@ -10,6 +10,7 @@ NodeOutcome) the other. When the parent is gone, whichever way it went, the serv
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -17,7 +18,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
-from importlib import import_module
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -25,8 +25,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from mlops.errors import RunError
+from mlops.nodes import Node, Origin
+from mlops.plugins.loading import preload
 from mlops.runs.node_run import Order, Stopped, error_info, run_node
-from mlops.runs.outcome import ErrorInfo, NodeOutcome, State, interrupted
+from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State, interrupted
 
 GRACE = 10.0
 """Seconds between asking a node to end (SIGTERM) and killing it."""
@@ -37,14 +40,14 @@ Execute = Callable[[Order], NodeOutcome]
 class Workers:
     """Runs orders in processes of their own, as many at once as it is given."""
 
-    def __init__(self, prepare: Callable[[], Execute], modules: Iterable[str] = (), *, grace: float = GRACE) -> None:
+    def __init__(self, prepare: Callable[[], Execute], origins: Iterable[Origin] = (), *, grace: float = GRACE) -> None:
         """``prepare`` is called in the server process before the first node and returns what runs an order there.
 
-        ``modules`` are imported there as well, so that children find them imported.
+        The plugins of ``origins`` are imported there as well, so that children find them imported.
         """
         self._pipe, theirs = get_context("spawn").Pipe()
         self._server = get_context("spawn").Process(
-            target=_serve, args=(theirs, prepare, tuple(modules), grace), name="mlops-workers"
+            target=_serve, args=(theirs, prepare, tuple(origins), grace), name="mlops-workers"
         )
         self._server.start()
         theirs.close()
@@ -61,7 +64,7 @@ class Workers:
         """Return the nodes that have ended since the last call, waiting for the first at most ``seconds``.
 
         Raises:
-            RuntimeError: the server process is gone.
+            RunError: the server process is gone.
         """
         ended: list[tuple[str, NodeOutcome]] = []
         try:
@@ -69,7 +72,10 @@ class Workers:
                 ended.append(self._pipe.recv())
         except EOFError:
             self._server.join()
-            raise RuntimeError(f"the process that runs the nodes ended with code {self._server.exitcode}") from None
+            raise RunError(
+                f"the process that runs the nodes ended with code {self._server.exitcode}",
+                hint="the machine may be out of memory; mlops run --resume goes on from what is committed",
+            ) from None
         return ended
 
     def close(self) -> None:
@@ -82,7 +88,9 @@ class Workers:
         try:
             self._pipe.send(message)
         except (BrokenPipeError, OSError):
-            raise RuntimeError("the process that runs the nodes is gone") from None
+            raise RunError(
+                "the process that runs the nodes is gone", hint="mlops run --resume goes on from what is committed"
+            ) from None
 
 
 class _Child(Struct):
@@ -99,15 +107,13 @@ class _Child(Struct):
     timed_out: bool = False
 
 
-def _serve(pipe: Connection, prepare: Callable[[], Execute], modules: Iterable[str], grace: float) -> None:
+def _serve(pipe: Connection, prepare: Callable[[], Execute], origins: Iterable[Origin], grace: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what it means
     _libc()
-    for module in modules:
-        try:
-            import_module(module)
-        except BaseException:  # it will raise again in the child that needs it, and be that node's failure
-            continue
+    preload(origins)
     server = _Server(pipe, prepare(), grace)
+    gc.collect()
+    gc.freeze()  # a child that looked for garbage among what it shares with the server would copy all of it
     try:
         server.serve()
     finally:
@@ -294,8 +300,22 @@ def _libc() -> Any:  # Any: a foreign library
 def execute_with(prepare: Callable[[], dict[str, Any]]) -> Execute:  # Any: keyword arguments of run_node
     """Return what runs an order with the stores, services and hooks that ``prepare`` makes, made once a process."""
     keywords = prepare()
+    _rehearse()
 
     def execute(order: Order) -> NodeOutcome:
         return run_node(order, **keywords)
 
     return execute
+
+
+def _rehearse() -> None:
+    """Run a node that does nothing, so that every module which that takes is imported before the first fork."""
+    from tempfile import TemporaryDirectory
+
+    from mlops.runs.services import NoServices
+    from mlops.runs.stores import Stores
+
+    nothing = Node("rehearsal", Origin("mlops", "", ""), outputs=("nothing",))
+    with TemporaryDirectory() as folder:
+        run = RunInfo("rehearsal", "rehearsal", folder, time.time())
+        run_node(Order(nothing, run, {}), stores=Stores(folder), services=NoServices(), function=lambda: 0)
