@@ -18,7 +18,6 @@ from mlops_embedded.errors import (
 from mlops_embedded.ml.refresh import (
     DOWNSTREAM,
     DynamicTable,
-    dynamic_tables,
     history,
     lag_seconds,
     make,
@@ -70,6 +69,7 @@ def create_dynamic_table(session: Session, found: Statement) -> Status:
         raise already_exists("dynamic_table" if "dynamic" in there.body else "table", name)
     if there is not None and "dynamic" not in there.body:
         raise wrong_type("VIEW" if there.is_view else "TABLE", "DYNAMIC_TABLE")
+    session.commit()  # as every DDL does: the query is to see what was written before
     table = make(session, name, names, table)
     relations.record(
         session, name, "table",
@@ -175,6 +175,7 @@ def alter_dynamic_table(session: Session, found: Statement) -> Status:
     if reader.accept("REFRESH"):
         reader.accept("COPY", "SESSION")
         reader.finish()
+        session.commit()
         refresh(session, name)
     elif alter_tags(session, reader, Tagged("TABLE", name)):
         pass
@@ -191,7 +192,7 @@ def alter_dynamic_table(session: Session, found: Statement) -> Status:
 
 def _changed(session: Session, reader: Reader, document: Document) -> Document:
     """Return the table's document as SUSPEND, RESUME, SET, UNSET or CLUSTER BY leaves it."""
-    table = DynamicTable.of(document)
+    table = DynamicTable.of(document.body)
     if reader.accept("SET"):
         clauses = _settings(session, reader)
         comment = {"comment": clauses.pop("comment")} if "comment" in clauses else {}
@@ -229,26 +230,20 @@ def _settings(session: Session, reader: Reader) -> dict[str, Any]:
 @statement("SHOW", "DYNAMIC", "TABLES")
 def show_dynamic_tables(session: Session, found: Statement) -> Rowset:
     options = read_show_options(session, found.after("SHOW", "DYNAMIC", "TABLES"))
-    tables = dynamic_tables(session.catalog)
-    records = (
-        _shown(tables[relation.name], relation.rows)
-        for relation in (relations.relations(session, options.database, options.schema) if tables else ())
-        if relation.name in tables
-    )
-    return Rowset.of(_SHOWN, options.records(records))
+    everything = relations.relations(session, options.database, options.schema)
+    return Rowset.of(_SHOWN, options.records(_shown(relation) for relation in everything if "dynamic" in relation.body))
 
 
-def _shown(document: Document, rows: int) -> dict[str, Any]:
-    table, name = DynamicTable.of(document), document.name
+def _shown(relation: relations.Relation) -> dict[str, Any]:
+    name, body, table = relation.name, relation.body, DynamicTable.of(relation.body)
     return {
-        "created_on": document.created_on, "name": name.name, "database_name": name.database,
-        "schema_name": name.schema, "cluster_by": table.cluster_by, "rows": rows, "bytes": 0,
-        "owner": document.body["owner"], "target_lag": table.target_lag, "refresh_mode": table.refresh_mode,
+        "created_on": relation.created_on, "name": name.name, "database_name": name.database,
+        "schema_name": name.schema, "cluster_by": table.cluster_by, "rows": relation.rows, "bytes": 0,
+        "owner": body["owner"], "target_lag": table.target_lag, "refresh_mode": table.refresh_mode,
         "refresh_mode_reason": table.refresh_mode_reason, "warehouse": table.warehouse,
-        "initialization_warehouse": table.initialization_warehouse, "comment": document.body["comment"],
-        "text": document.body["text"], "automatic_clustering": "OFF", "scheduling_state": table.state,
-        "is_clone": "false", "is_replica": "false", "is_iceberg": "false",
-        "data_timestamp": _moment(table.data_timestamp), "owner_role_type": "ROLE",
+        "initialization_warehouse": table.initialization_warehouse, "comment": body["comment"], "text": body["text"],
+        "automatic_clustering": "OFF", "scheduling_state": table.state, "is_clone": "false", "is_replica": "false",
+        "is_iceberg": "false", "data_timestamp": _moment(table.data_timestamp), "owner_role_type": "ROLE",
     }  # fmt: skip
 
 

@@ -56,8 +56,9 @@ class DynamicTable:
     """Scheduled refreshes that failed since the last refresh that did not."""
 
     @classmethod
-    def of(cls, document: Document) -> DynamicTable:
-        facts = document.body["dynamic"]
+    def of(cls, body: dict[str, Any]) -> DynamicTable:
+        """Read it from the body of the table's document, which has it under `dynamic`."""
+        facts = body["dynamic"]
         return cls(**{**facts, "namespace": tuple(facts["namespace"])})
 
     def facts(self) -> dict[str, Any]:
@@ -96,12 +97,12 @@ def lag_seconds(text: str) -> int:
     return seconds
 
 
-def dynamic_tables(catalog: Catalog) -> dict[ObjectName, Document]:
-    """Return every dynamic table of the account."""
+def dynamic_tables(catalog: Catalog) -> set[ObjectName]:
+    """Return the names of the account's dynamic tables."""
     rows = catalog.rows(
         "SELECT database, schema, name FROM documents WHERE kind = 'table' AND json_extract(body, '$.dynamic') IS NOT NULL"
     )
-    return {name: catalog.get("table", name) for row in rows for name in [ObjectName(*row)]}
+    return {ObjectName(*row) for row in rows}
 
 
 def make(session: Session, name: ObjectName, names: list[str], table: DynamicTable) -> DynamicTable:
@@ -129,7 +130,7 @@ def refresh(session: Session, name: ObjectName) -> None:
     """Refresh a dynamic table now, and before it those that it reads; SnowflakeError if its query fails."""
     with _one_at_a_time(name):
         document = session.catalog.get("table", name)
-        _refresh(session, document, DynamicTable.of(document), "MANUAL")
+        _refresh(session, document, DynamicTable.of(document.body), "MANUAL")
 
 
 def _refresh(session: Session, document: Document, table: DynamicTable, trigger: str) -> None:
@@ -145,7 +146,7 @@ def _refresh(session: Session, document: Document, table: DynamicTable, trigger:
             error = failure
     with session.catalog.transaction():
         # it may have been altered while its query ran
-        table = DynamicTable.of(session.catalog.get("table", name)).refreshed(started.timestamp(), trigger, error)
+        table = DynamicTable.of(session.catalog.get("table", name).body).refreshed(started.timestamp(), trigger, error)
         session.catalog.update("table", name, dynamic=table.facts())
         _record(session, name, table, trigger, started, statistics, error)
     if error is not None:
@@ -237,7 +238,7 @@ def _refuse_dml(session: Session, found: Statement) -> None:
         raise unknown_here(f"{found.words[0]} on the dynamic table '{name}': its query alone changes its rows")
 
 
-def _named(session: Session, found: Statement, tables: dict[ObjectName, Document]) -> list[ObjectName]:
+def _named(session: Session, found: Statement, tables: set[ObjectName]) -> list[ObjectName]:
     """Return the tables whose name is somewhere in the text, or in the text of a view that is: one too many is no harm."""
     views = {document.name: document for document in session.catalog.list("view")}
     texts, seen, named = [found], set(), set()
@@ -259,7 +260,7 @@ def _bring_up_to_date(session: Session, name: ObjectName) -> None:
         document = session.catalog.find("table", name)
         if document is None or "dynamic" not in document.body:
             return
-        table = DynamicTable.of(document)
+        table = DynamicTable.of(document.body)
         # a table that is refreshed wants rows as new as its own of those it reads
         for_downstream = bool(chain) and table.state == "ACTIVE"
         if for_downstream or table.is_due(datetime.now(timezone.utc).timestamp()):

@@ -11,10 +11,18 @@ from snowflake.ml.feature_store import CreationMode, Entity, FeatureStore, Featu
 from snowflake.snowpark import Session
 
 
+@pytest.fixture(scope="session")
+def embedded_snowflake() -> Iterator[EmbeddedSnowflake]:
+    """One server for these modules; each begins with a feature store of its own and the same events."""
+    with EmbeddedSnowflake() as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 def session(embedded_snowflake: EmbeddedSnowflake) -> Iterator[Session]:
     created = Session.builder.configs(embedded_snowflake.connection).create()
-    created.sql("CREATE TABLE EMBEDDED.PUBLIC.EVENTS (ID NUMBER, TS TIMESTAMP_NTZ, AMOUNT FLOAT)").collect()
+    created.sql("DROP SCHEMA IF EXISTS EMBEDDED.FEATURES").collect()
+    created.sql("CREATE OR REPLACE TABLE EMBEDDED.PUBLIC.EVENTS (ID NUMBER, TS TIMESTAMP_NTZ, AMOUNT FLOAT)").collect()
     created.sql(
         "INSERT INTO EMBEDDED.PUBLIC.EVENTS VALUES (1, '2024-01-01', 1.5), (1, '2024-01-03', 2.5), (2, '2024-01-02', 3.5)"
     ).collect()
@@ -29,19 +37,10 @@ def customer() -> Entity:
 
 @pytest.fixture(scope="module")
 def store(session: Session, customer: Entity) -> FeatureStore:
-    created = feature_store(session)
+    mode = CreationMode.CREATE_IF_NOT_EXIST
+    created = FeatureStore(session, "EMBEDDED", "FEATURES", default_warehouse="COMPUTE_WH", creation_mode=mode)
     created.register_entity(customer)
     return created
-
-
-def feature_store(session: Session, name: str = "FEATURES", mode: CreationMode | None = None) -> FeatureStore:
-    return FeatureStore(
-        session,
-        "EMBEDDED",
-        name,
-        default_warehouse="COMPUTE_WH",
-        creation_mode=mode or CreationMode.CREATE_IF_NOT_EXIST,
-    )
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.ml.dataset import Dataset
 from snowflake.ml.feature_store import FeatureStore, FeatureView
 from snowflake.snowpark import DataFrame, Session
@@ -149,14 +148,3 @@ def test_a_partition_leads_to_no_other_folder(session: Session) -> None:
         session.sql(
             "ALTER DATASET EMBEDDED.PUBLIC.ESCAPE ADD VERSION 'v1' FROM (SELECT 1 AS A) PARTITION BY '../../x'"
         ).collect()
-
-
-@pytest.mark.embedded("Datasets: survive kill -9")
-def test_datasets_survive_a_kill(embedded_snowflake: EmbeddedSnowflake, generate: Callable[..., Any]) -> None:
-    dataset = generate("SURVIVOR")
-
-    embedded_snowflake.kill()
-    embedded_snowflake.restart()
-
-    assert rows(dataset.read.to_pandas()) == EXPECTED
-    assert dataset.list_versions() == ["v1"]

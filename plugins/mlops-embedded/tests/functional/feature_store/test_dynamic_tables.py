@@ -124,7 +124,7 @@ def test_an_update_changes_lag_schedule_warehouse_and_description(
     amounts("UPDATING", refresh_freq="1 day")
     session.sql("CREATE WAREHOUSE IF NOT EXISTS OTHER_WH").collect()
 
-    for frequency in ("2 hours", "0 5 * * * UTC", "0 6 * * * UTC", "3 hours"):
+    for frequency in ("0 5 * * * UTC", "0 6 * * * UTC", "3 hours"):
         store.update_feature_view("UPDATING", "V1", refresh_freq=frequency)
         assert store.get_feature_view("UPDATING", "V1").refresh_freq == frequency
     store.update_feature_view("UPDATING", "V1", warehouse="OTHER_WH", desc="it's new")
@@ -141,19 +141,20 @@ def test_rows_older_than_the_lag_are_refreshed_when_read_unless_suspended(
     session: Session,
     amounts: Callable[..., FeatureView],
 ) -> None:
-    active = amounts("ACTIVE_ONE", refresh_freq="10 minutes", query=TOTALS)
+    short = amounts("SHORT_LAG", refresh_freq="10 minutes", query=TOTALS)
+    long = amounts("LONG_LAG", refresh_freq="20 minutes", query=TOTALS)
     asleep = amounts("SLEEPING", refresh_freq="10 minutes", query=TOTALS)
     session.sql(f"ALTER DYNAMIC TABLE {asleep.fully_qualified_name()} SUSPEND").collect()
-    before = totals(session, active.fully_qualified_name())
+    session.sql(f"CREATE VIEW EMBEDDED.PUBLIC.OVER AS SELECT * FROM {short.fully_qualified_name()}").collect()
+    before = totals(session, "EMBEDDED.PUBLIC.OVER")
     event(session, 4, 7.0)
-    session.sql(f"CREATE VIEW EMBEDDED.PUBLIC.OVER AS SELECT * FROM {active.fully_qualified_name()}").collect()
-
-    grow_older(embedded_snowflake, 500)
     assert totals(session, "EMBEDDED.PUBLIC.OVER") == before
 
-    grow_older(embedded_snowflake, 100)
+    grow_older(embedded_snowflake, 600)
+
     assert totals(session, "EMBEDDED.PUBLIC.OVER") == {**before, 4: 7.0}
-    assert totals(session, active.fully_qualified_name()) == {**before, 4: 7.0}
+    assert totals(session, short.fully_qualified_name()) == {**before, 4: 7.0}
+    assert totals(session, long.fully_qualified_name()) == before
     assert totals(session, asleep.fully_qualified_name()) == before
 
     session.sql(f"ALTER DYNAMIC TABLE {asleep.fully_qualified_name()} RESUME").collect()

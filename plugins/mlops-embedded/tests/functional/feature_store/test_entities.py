@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.ml.feature_store import CreationMode, Entity, FeatureStore
 from snowflake.snowpark import Session
 
@@ -88,14 +87,3 @@ def test_dropping_a_tag_takes_it_off_every_object(session: Session) -> None:
         "SELECT SYSTEM$GET_TAG('EMBEDDED.PUBLIC.PASSING', 'EMBEDDED.PUBLIC.EVENTS', 'TABLE') AS V"
     ).collect()
     assert value["V"] is None
-
-
-@pytest.mark.embedded("FeatureStore: entities survive kill -9")
-def test_entities_survive_a_kill(embedded_snowflake: EmbeddedSnowflake, store: FeatureStore) -> None:
-    before = store.list_entities().collect()
-    assert before
-
-    embedded_snowflake.kill()
-    embedded_snowflake.restart()
-
-    assert store.list_entities().collect() == before

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.ml.feature_store import Entity, FeatureStore, FeatureView
-from snowflake.snowpark import Session
+from snowflake.snowpark import Session, Window
+from snowflake.snowpark.functions import coalesce, col, lag, lit
 
 
 @pytest.mark.embedded("FeatureStore: feature views that are views, with descriptions")
@@ -26,6 +26,23 @@ def test_a_feature_view_is_read_back_as_registered(
     assert [(str(e.name), e.desc) for e in found.entities] == [("CUSTOMER", "who buys")]
     rows = store.read_feature_view(found).order_by("AMOUNT").collect()
     assert [(r["ID"], r["AMOUNT"], r["LARGE"]) for r in rows] == [(1, 1.5, False), (1, 2.5, True), (2, 3.5, True)]
+
+
+@pytest.mark.embedded("FeatureStore: features of Snowpark DataFrames")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+@pytest.mark.parametrize("frequency", [None, "1 day"])
+def test_features_are_whatever_a_dataframe_says(
+    store: FeatureStore, session: Session, customer: Entity, frequency: str | None
+) -> None:
+    events = session.table("EMBEDDED.PUBLIC.EVENTS").filter(col("AMOUNT") > 1)
+    earlier = lag("AMOUNT").over(Window.partition_by("ID").order_by("TS"))
+    frame = events.select("ID", "TS", (col("AMOUNT") - coalesce(earlier, lit(0.0))).alias("GROWTH"))
+    view = FeatureView("FROM_FRAME", [customer], frame, timestamp_col="TS", refresh_freq=frequency)
+
+    registered = store.register_feature_view(view, "V1", overwrite=True)
+
+    rows = store.read_feature_view(registered).order_by("ID", "TS").collect()
+    assert [(row["ID"], row["GROWTH"]) for row in rows] == [(1, 1.5), (1, 1.0), (2, 3.5)]
 
 
 @pytest.mark.embedded("FeatureStore: several versions of a feature view")
@@ -134,20 +151,3 @@ def test_a_feature_view_is_overwritten_by_one_of_every_other_kind(
         found = store.get_feature_view("CHANGING", "V1")
         assert (found.refresh_freq, versions_of_it()) == (frequency, objects)
         assert max(row["AMOUNT"] for row in store.read_feature_view(found).collect()) == 3.5 * factor
-
-
-@pytest.mark.embedded("FeatureStore: feature views survive kill -9")
-@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
-def test_feature_views_survive_a_kill(
-    embedded_snowflake: EmbeddedSnowflake, store: FeatureStore, amounts: Callable[..., FeatureView]
-) -> None:
-    amounts("KEPT_VIEW", desc="a view")
-    amounts("KEPT_TABLE", refresh_freq="1 hour", desc="a table")
-
-    embedded_snowflake.kill()
-    embedded_snowflake.restart()
-
-    for name, kind in (("KEPT_VIEW", "a view"), ("KEPT_TABLE", "a table")):
-        found = store.get_feature_view(name, "V1")
-        assert found.desc == kind
-        assert sorted(row["AMOUNT"] for row in store.read_feature_view(found).collect()) == [1.5, 2.5, 3.5]

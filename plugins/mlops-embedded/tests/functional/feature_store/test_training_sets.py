@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
-from snowflake.ml.feature_store import Entity, FeatureStore, FeatureView
+from snowflake.ml.feature_store import Entity, Feature, FeatureStore, FeatureView
 from snowflake.snowpark import Session
 
 SPINE_ROWS, FEATURE_ROWS, CUSTOMERS = 300, 200, 12
@@ -92,6 +92,38 @@ def test_training_sets_are_what_pandas_joins_as_of(
     assert expected["A"].isna().any()
     assert expected["A"].notna().any()
     assert_same(fetched(training), expected)
+
+
+@pytest.mark.embedded("FeatureStore: tiled feature views (sum, count, avg, max over windows of whole tiles)")
+@pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
+def test_windows_of_a_tiled_feature_view_end_at_the_last_whole_tile(
+    store: FeatureStore, session: Session, customer: Entity
+) -> None:
+    random = np.random.default_rng(4)
+    events = feature_table(random, "s", "A").dropna()
+    windows = [Feature.sum("A", "3d").alias("TOTAL"), Feature.count("A", "2d").alias("N"),
+               Feature.avg("A", "3d").alias("MEAN"), Feature.max("A", "2d").alias("MOST")]  # fmt: skip
+    view = FeatureView(
+        "TILED", [customer], session.table(written(session, events, "EMBEDDED.PUBLIC.TILED_EVENTS")),
+        timestamp_col="TS", refresh_freq="1 day", feature_granularity="1 day", features=windows,
+    )  # fmt: skip
+    view = store.register_feature_view(view, "V1")
+    spine = spine_table(random, "s")
+    spine_frame = session.table(written(session, spine, "EMBEDDED.PUBLIC.TILED_SPINE"))
+
+    training = fetched(store.generate_training_set(spine_frame, [view], spine_timestamp_col="TS", join_method="cte"))
+
+    assert training["N"].max() > 1
+    for row, (_, at) in zip(training.itertuples(), spine.iterrows(), strict=True):
+        end = at["TS"].floor("1D")
+        own = events[(events["ID"] == at["ID"]) & (events["TS"] < end)]
+        three, two = (own[own["TS"] >= end - pd.Timedelta(f"{days}D")]["A"] for days in (3, 2))
+        assert (row.TOTAL or 0.0) == pytest.approx(three.sum())
+        assert (row.N or 0) == len(two)
+        if len(three):
+            assert pytest.approx(three.mean()) == row.MEAN
+        if len(two):
+            assert two.max() == row.MOST
 
 
 @pytest.mark.embedded("FeatureStore: retrieve feature values, slices, prefixes and timestamps of features")
