@@ -32,6 +32,7 @@ STATEMENT_MODULES = (
     "mlops_embedded.ml.model_statements",
     "mlops_embedded.ml.model_calls",
     "mlops_embedded.ml.experiment_statements",
+    "mlops_embedded.ml.lineage",
     "mlops_embedded.ml.dynamic_tables",
     "mlops_embedded.ml.online_feature_tables",
     "mlops_embedded.ml.datasets",
@@ -55,6 +56,7 @@ ROUTE_MODULES: tuple[str, ...] = (
     "mlops_embedded.rest.notification_integrations",
     "mlops_embedded.rest.event_tables",
     "mlops_embedded.rest.alerts",
+    "mlops_embedded.rest.streams",
     "mlops_embedded.rest.tasks",
     "mlops_embedded.rest.services",
 )

@@ -89,9 +89,23 @@ def register_drop(resource: Resource) -> None:
         return Status(f"Drop statement executed successfully ({name.name} already dropped).")
 
 
-def register_show(resource: Resource, plural: str, columns: Mapping[str, str], *, describe: bool = True) -> None:
-    """Register SHOW and DESCRIBE with these columns (name to type), which are fields of the resource."""
+def register_show(
+    resource: Resource,
+    plural: str,
+    columns: Mapping[str, str],
+    *,
+    describe: bool = True,
+    renamed: Mapping[str, str] = {},
+) -> None:
+    """Register SHOW and DESCRIBE with these columns (name to type), which are fields of the resource.
+
+    `renamed` maps a column to the field that it shows, where REST has another value under that name.
+    """
     show_words, describe_words = ("SHOW", *plural.split()), ("DESCRIBE", *resource.words.split())
+
+    def row(session: Session, document: Document) -> dict[str, Any]:
+        values = resource.row(session, document)
+        return {column: _cell(values.get(renamed.get(column, column)), kind) for column, kind in columns.items()}
 
     @statement(*show_words)
     def show(session: Session, found: Statement) -> Rowset:
@@ -100,7 +114,7 @@ def register_show(resource: Resource, plural: str, columns: Mapping[str, str], *
         )
         wanted = Filter(options.like, options.starts_with, options.limit, options.from_name)
         documents = resource.listed(session, wanted, options.database, options.schema)
-        return Rowset.of(columns, (_row(resource, session, d, columns) for d in documents))
+        return Rowset.of(columns, (row(session, d) for d in documents))
 
     if describe:
 
@@ -109,7 +123,7 @@ def register_show(resource: Resource, plural: str, columns: Mapping[str, str], *
             reader = found.after(*describe_words)
             name = read_name(resource, session, reader)
             reader.finish()
-            return Rowset.of(columns, [_row(resource, session, resource.get(session, name), columns)])
+            return Rowset.of(columns, [row(session, resource.get(session, name))])
 
 
 def read_name(resource: Resource, session: Session, reader: Reader) -> ObjectName:
@@ -145,11 +159,6 @@ def _read_keys(resource: Resource, reader: Reader) -> list[str]:
     if unknown:
         raise invalid_value(f"{resource.words} has no property {sorted(unknown)[0]}")
     return [key.lower() for key in keys]
-
-
-def _row(resource: Resource, session: Session, document: Document, columns: Mapping[str, str]) -> dict[str, Any]:
-    row = resource.row(session, document)
-    return {column: _cell(row.get(column), kind) for column, kind in columns.items()}
 
 
 def _cell(value: Any, kind: str) -> Any:

@@ -14,7 +14,7 @@ from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
 from sqlglot import Expr, exp
 
 from mlops_embedded.errors import SnowflakeError, unknown_here
-from mlops_embedded.sql import fakesnow_faults, merge, rewrites
+from mlops_embedded.sql import fakesnow_faults, merge, rewrites, streams
 from mlops_embedded.sql.access import check_access
 from mlops_embedded.sql.results import Column, Data, Result, Rowset, Status
 from mlops_embedded.sql.wire import as_rowset, column
@@ -68,9 +68,10 @@ def run_parsed(session: Session, expression: Expr, *, describe_only: bool = Fals
     """Run a parsed Snowflake statement; `temporary` for CREATE TEMPORARY TABLE, whose name is DuckDB's already."""
     try:
         check_access(session, expression, temporary=temporary)
-        expression = rewrites.apply(session, expression)
-        expression = fakesnow_faults.before_transforms(session, expression)
-        return _run(session, expression, describe_only, temporary)
+        with streams.consumption(session, expression, describe_only=describe_only):
+            expression = rewrites.apply(session, expression)
+            expression = fakesnow_faults.before_transforms(session, expression)
+            return _run(session, expression, describe_only, temporary)
     except snowflake.connector.errors.Error as error:
         if isinstance(error.__cause__, duckdb.Error) and "already exists" not in str(error.__cause__):
             raise _as_snowflake(error.__cause__) from error
@@ -100,6 +101,8 @@ def _run(session: Session, expression: Expr, describe_only: bool, temporary: boo
         return _describe(session, cursor, expression, type_id)
     if isinstance(expression, _DDL) and session.in_transaction and not temporary:
         session.commit()  # DDL ends a transaction in Snowflake
+    if isinstance(expression, (exp.DML, exp.Merge)) and not session.autocommit:
+        session.begin()
     for attempt in range(_CONFLICT_RETRIES + 1):
         try:
             if isinstance(expression, exp.Merge):
