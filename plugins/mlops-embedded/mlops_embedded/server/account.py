@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mlops_embedded.catalog import Catalog, Document, ObjectName
-from mlops_embedded.catalog.grants import PUBLIC, roles_of_user
+from mlops_embedded.catalog.grants import PUBLIC
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.principal import Principal
 from mlops_embedded.server.calls import CallLog
@@ -21,12 +21,14 @@ from mlops_embedded.server.services import Service
 from mlops_embedded.sql.engine import Engine
 from mlops_embedded.sql.results import Result
 from mlops_embedded.sql.session import Session
+from mlops_embedded.sql.temporary import drop_orphans, drop_temporary_objects
 from mlops_embedded.state import StateFolder
 from mlops_embedded.workers import Workers
 
 ROLES = ("ACCOUNTADMIN", "SECURITYADMIN", "USERADMIN", "SYSADMIN", "PUBLIC")
 DATABASE, WAREHOUSE = "EMBEDDED", "COMPUTE_WH"
 _RESULTS_KEPT = 500
+_SESSIONS_KEPT = 500
 
 
 class Account:
@@ -76,6 +78,12 @@ class Account:
                 self.catalog.put(Document("schema", ObjectName(DATABASE, None, "PUBLIC"), owned))
         for database in self.catalog.list("database"):
             self.engine.attach(database.name.name)
+        # logins that were never ended: the last ones used can still be taken up
+        self.catalog.execute(
+            "DELETE FROM sessions WHERE rowid NOT IN (SELECT rowid FROM sessions ORDER BY rowid DESC LIMIT ?)",
+            (_SESSIONS_KEPT,),
+        )
+        drop_orphans(self)
 
     # -- sessions
 
@@ -95,7 +103,7 @@ class Account:
         As in Snowflake, a warehouse, database or schema that does not exist is left unset; a role is refused.
         """
         session = Session(self, principal, self.engine.connect(), parameters=parameters or {}, context=context or {})
-        allowed = roles_of_user(self.catalog, principal.user)
+        allowed = session.roles
         if allowed is not None and role is None:
             role = self.catalog.get("user", ObjectName(None, None, principal.user)).body["default_role"] or PUBLIC
         if role is not None:
@@ -173,6 +181,7 @@ class Account:
         self.catalog.execute("DELETE FROM sessions WHERE token = ?", (_digest(token),))
         if session is not None:
             session.close()
+            drop_temporary_objects(self, session.id)
 
     # -- results
 

@@ -57,9 +57,7 @@ async def clock(request: Request) -> JSONResponse:
     if request.method == "PUT":
         given = (await json_body(request) or {}).get("now")
         try:
-            engine.clock.set(
-                None if given is None else datetime.fromisoformat(given).astimezone(timezone.utc)
-            )
+            engine.clock.set(None if given is None else datetime.fromisoformat(given).astimezone(timezone.utc))
         except (TypeError, ValueError) as error:
             raise bad_request(f"the clock cannot be set to {given!r}: {error}") from error
         await run_in_threadpool(engine.tick)

@@ -56,6 +56,8 @@ def _load(session: Session, found: Statement, reader: Reader) -> Rowset:
         if options.get("files"):
             raise file_not_found(location)
         return Rowset.of({"status": "text"}, [{"status": "Copy executed with 0 files processed."}])
+    if not session.autocommit:
+        session.begin()
     records = []
     for name, _ in files:
         one = Location(location.root, name, location.shown)

@@ -112,7 +112,6 @@ def create_file_format(session: Session, found: Statement) -> Status:
     body = {"owner": session.role, "comment": options.pop("comment", ""), "type": type_, "options": options}
     if found.temporary:
         body["session"] = session.id
-        session.at_close(lambda: session.catalog.delete("file_format", name, if_exists=True))
     document = Document("file_format", name, body)
     if not session.catalog.create(document, or_replace=found.or_replace, if_not_exists=if_not_exists):
         return Status(f"{name.name} already exists, statement succeeded.")

@@ -114,6 +114,8 @@ def name_select_items(expression: Expr) -> None:
             named.append(_distinct_alias(item))
         elif isinstance(item, exp.Column):
             named.append(item)
+        elif item.sql(dialect="snowflake").isidentifier():
+            named.append(item)  # CURRENT_DATE: DuckDB would take it for its own alias
         else:
             text = item.sql(dialect="snowflake")
             named.append(exp.alias_(item, text if isinstance(item, exp.Literal) else text.upper(), quoted=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fakesnow.conn import FakeSnowflakeConnection
 
 from mlops_embedded.catalog import Catalog, ObjectName
+from mlops_embedded.catalog.grants import roles_of_user
 from mlops_embedded.errors import no_current_database, no_current_schema, syntax_error, unknown_here
 from mlops_embedded.principal import Principal
 from mlops_embedded.sql import functions, query
@@ -52,7 +53,6 @@ class Session:
     cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
     """Set while a cancel is asked for: a handler that waits looks here."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _at_close: list[Callable[[], None]] = field(default_factory=list, repr=False)
     temporary_tables: dict[ObjectName, str] = field(default_factory=dict)
     """Temporary tables and views of this session, and which of TABLE and VIEW each is."""
     registered_functions: set[str] = field(default_factory=set)
@@ -66,6 +66,12 @@ class Session:
     @property
     def catalog(self) -> Catalog:
         return self.account.catalog
+
+    @property
+    def roles(self) -> set[str] | None:
+        """The roles this session may take, None if any; a service's session has those that its token says."""
+        bound = self.context.get("roles")
+        return set(bound) if bound is not None else roles_of_user(self.catalog, self.principal.user)
 
     @property
     def duckdb(self) -> Any:  # duckdb's stubs name the class differently from release to release
@@ -228,6 +234,11 @@ class Session:
 
     # -- transactions and end
 
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement is a transaction of its own; else DML opens one."""
+        return self.parameters.get("AUTOCOMMIT") is not False
+
     def begin(self) -> None:
         """Open a transaction, unless one is open already (Snowflake warns and goes on)."""
         if not self.in_transaction:
@@ -252,16 +263,9 @@ class Session:
         self.cancelled.set()
         self.duckdb.interrupt()
 
-    def at_close(self, action: Callable[[], None]) -> None:
-        """Have something done when the session ends (temporary objects of your area)."""
-        self._at_close.append(action)
-
     def close(self) -> None:
-        """Undo the open transaction, drop what was temporary, close the connection."""
+        """Undo the open transaction and close the connection, temporary tables with it."""
         with self.lock:
-            for action in reversed(self._at_close):
-                action()
-            self._at_close.clear()
             self.connection.close()
 
 

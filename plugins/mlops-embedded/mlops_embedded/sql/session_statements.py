@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mlops_embedded.catalog import ObjectName
-from mlops_embedded.catalog.grants import roles_of_user
 from mlops_embedded.errors import not_authorized, syntax_error, unknown_here
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, literal, scalar_function, table_function
@@ -44,7 +43,7 @@ def use_schema(session: Session, found: Statement) -> Status:
 def use_role(session: Session, found: Statement) -> Status:
     [name] = _only_name(found.after("USE", "ROLE"), 1)
     session.catalog.get("role", ObjectName(None, None, name))
-    allowed = roles_of_user(session.catalog, session.principal.user)
+    allowed = session.roles
     if allowed is not None and name not in allowed:
         raise not_authorized(f"requested role '{name}' is not assigned to the executing user.")
     session.role = name
@@ -105,8 +104,8 @@ def alter_session(session: Session, found: Statement) -> Status:
         reader.expect("=")
         value = reader.value()
         reader.accept(",")
-        if name == "AUTOCOMMIT" and value is False:
-            raise unknown_here("sessions without autocommit; use BEGIN and COMMIT")
+        if name == "AUTOCOMMIT":
+            session.commit()
         session.parameters[name] = value
     return Status()
 

@@ -46,8 +46,6 @@ def create_stage(
         return False
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if temporary:
-        session.at_close(lambda: _drop_own(session, name))
     return True
 
 
@@ -57,12 +55,6 @@ def drop_stage(session: Session, name: ObjectName, *, if_exists: bool = False) -
     if dropped:
         shutil.rmtree(object_folder(session.account.state.stages, name), ignore_errors=True)
     return dropped
-
-
-def _drop_own(session: Session, name: ObjectName) -> None:
-    stage = session.catalog.find("stage", name)
-    if stage is not None and stage.body.get("session") == session.id:
-        drop_stage(session, name)
 
 
 @statement("CREATE", "STAGE")
@@ -112,7 +104,7 @@ def alter_stage(session: Session, found: Statement) -> Status:
 @statement("PUT")
 def put(session: Session, found: Statement) -> Transfer:
     reader = found.after("PUT")
-    source = _local_path(reader.value())
+    source = _local_path(reader.location())
     location = resolve(session, reader.location())
     options = read_properties(reader, {"PARALLEL", "AUTO_COMPRESS", "SOURCE_COMPRESSION", "OVERWRITE"})
     if not location.writable:
@@ -137,7 +129,7 @@ def put(session: Session, found: Statement) -> Transfer:
 def get(session: Session, found: Statement) -> Transfer:
     reader = found.after("GET")
     location = resolve(session, reader.location())
-    target = _local_path(reader.value())
+    target = _local_path(reader.location())
     options = read_properties(reader, {"PARALLEL", "PATTERN"})
     files = _at(location, options.get("pattern"))
     if not files:
@@ -166,8 +158,8 @@ def _at(location: Location, pattern: str | None) -> list[tuple[str, Path]]:
     return location.files(pattern)
 
 
-def _local_path(url: object) -> str:
-    return str(url).removeprefix("file://")
+def _local_path(url: str) -> str:
+    return url.removeprefix("file://")
 
 
 def _stage_info(folder: Path) -> dict[str, Any]:

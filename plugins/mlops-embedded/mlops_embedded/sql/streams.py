@@ -118,7 +118,7 @@ def _delta(session: Session, stream: Document, now: str) -> str:
     if not stream.body["append_only"]:
         changes.append(("DELETE", f"{then} EXCEPT ALL {after}"))
     return " UNION ALL ".join(
-        f"SELECT {names}, '{action}' AS \"METADATA$ACTION\", false AS \"METADATA$ISUPDATE\", "
+        f'SELECT {names}, \'{action}\' AS "METADATA$ACTION", false AS "METADATA$ISUPDATE", '
         f'md5(changed::VARCHAR || row_number() OVER ()) AS "METADATA$ROW_ID" FROM ({query}) AS changed'
         for action, query in changes
     )

@@ -32,6 +32,7 @@ def create_table(session: Session, found: Statement) -> Status:
         if expression.args.get("exists"):
             return Status(f"{name.name} already exists, statement succeeded.")
         raise already_exists("table", name)
+    _select_from_like(expression)
     comment = _take_comment(expression)
     if found.temporary:
         _create_temporary(session, expression, table, name)
@@ -64,6 +65,13 @@ def _without_tags(session: Session, found: Statement) -> tuple[Statement, dict[O
             start = found.tokens[index - 1].start if found.tokens[index - 1].is_word("WITH") else token.start
             return Statement.of(found.text[:start] + " " + reader.rest()), tags
     return found, {}
+
+
+def _select_from_like(expression: exp.Create) -> None:
+    """CREATE TABLE a LIKE b: the columns of b without its rows."""
+    like = expression.find(exp.LikeProperty)
+    if like is not None:
+        expression.set("expression", exp.select("*").from_(like.this.copy()).where(exp.false()))
 
 
 def _take_comment(expression: exp.Create) -> str:

@@ -18,7 +18,7 @@ class Kind(Enum):
     QUOTED = "quoted identifier"
     STRING = "string"  # '...' or $$...$$
     NUMBER = "number"
-    LOCATION = "location"  # @stage/path or snow://..., unquoted
+    LOCATION = "location"  # @stage/path, snow://... or file://..., unquoted
     SYMBOL = "symbol"
 
 
@@ -28,7 +28,7 @@ _PATTERN = re.compile(
     | (?P<dollar>  \$\$.*?\$\$ )
     | (?P<string>  '(?:[^'\\]|\\.|'')*' )
     | (?P<quoted>  "(?:[^"]|"")*" )
-    | (?P<location> (?:@|snow://)(?:"(?:[^"]|"")*"|[^\s,()"';=])* )
+    | (?P<location> (?:@|snow://|file://)(?:"(?:[^"]|"")*"|[^\s,()"';=])* )
     | (?P<number>  (?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![A-Za-z_]) )
     | (?P<word>    [^\W\d][\w$]* )
     | (?P<symbol>  \$\d+ | :: | => | -> | <= | >= | <> | != | \|\| | . )

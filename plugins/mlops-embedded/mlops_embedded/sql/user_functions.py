@@ -48,8 +48,6 @@ def _create(session: Session, found: Statement, kind: str) -> Status:
     created = session.catalog.create(document, or_replace=found.or_replace, if_not_exists=signature.if_not_exists)
     if not created:
         return Status(f"{signature.name.name} already exists, statement succeeded.")
-    if found.temporary:
-        session.at_close(lambda: session.catalog.delete(kind.lower(), document.name, if_exists=True))
     return Status(f"{kind.capitalize()} {signature.name.name} successfully created.")
 
 

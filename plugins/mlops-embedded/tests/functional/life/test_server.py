@@ -187,3 +187,14 @@ def test_names_at_login_are_checked(embedded_snowflake: EmbeddedSnowflake) -> No
 
     with snowflake.connector.connect(**{**embedded_snowflake.connection, "schema": "NOWHERE"}) as connection:
         assert (connection.database, connection.schema) == ("EMBEDDED", None)
+
+
+def test_what_was_temporary_is_gone_with_a_session_that_no_one_ended(tmp_path: Path) -> None:
+    with EmbeddedSnowflake(tmp_path / "state") as server:
+        with snowflake.connector.connect(**server.connection) as connection:
+            connection.cursor().execute("CREATE TEMPORARY STAGE BRIEF")
+            server.kill()
+            server.restart()
+            assert connection.cursor().execute("LIST @BRIEF").fetchall() == []
+
+        assert not list((server.state / "stages" / "EMBEDDED" / "PUBLIC").iterdir())

@@ -109,6 +109,19 @@ def test_a_rollback_undoes_and_ddl_commits(cursor: SnowflakeCursor) -> None:
     assert cursor.execute("SELECT A FROM TX").fetchall() == [(2,)]
 
 
+@pytest.mark.embedded("Transactions: a connection without autocommit")
+def test_without_autocommit_a_change_waits_for_commit(embedded_snowflake: EmbeddedSnowflake) -> None:
+    with snowflake.connector.connect(**embedded_snowflake.connection, autocommit=False) as connection:
+        cursor = connection.cursor()
+        cursor.execute("CREATE OR REPLACE TABLE WAITS (A INT)")
+        cursor.execute("INSERT INTO WAITS VALUES (1)")
+        connection.rollback()
+        cursor.execute("INSERT INTO WAITS VALUES (2)")
+        connection.commit()
+
+        assert cursor.execute("SELECT A FROM WAITS").fetchall() == [(2,)]
+
+
 @pytest.mark.embedded("Transactions: what another session has not committed is not seen")
 def test_sessions_are_isolated(embedded_snowflake: EmbeddedSnowflake, cursor: SnowflakeCursor) -> None:
     cursor.execute("CREATE OR REPLACE TABLE ISOLATED (A INT)")
@@ -161,6 +174,19 @@ def test_ctas_with_columns_takes_snowflakes_functions(cursor: SnowflakeCursor) -
     cursor.execute("""CREATE OR REPLACE TABLE C (ID BIGINT, V VARIANT) AS SELECT 1, PARSE_JSON('{"a": 1}')""")
 
     assert cursor.execute("SELECT V:a::INT FROM C").fetchone() == (1,)
+
+
+@pytest.mark.embedded("Tables: LIKE and CLONE, permanent and temporary")
+def test_a_table_like_another_has_its_columns_and_a_clone_its_rows(cursor: SnowflakeCursor) -> None:
+    cursor.execute("CREATE OR REPLACE TABLE ORIGINAL AS SELECT 1 AS A, 'x' AS B")
+
+    cursor.execute("CREATE OR REPLACE TABLE EMPTY LIKE ORIGINAL")
+    cursor.execute("CREATE OR REPLACE TEMPORARY TABLE BRIEF_EMPTY LIKE ORIGINAL")
+    cursor.execute("CREATE OR REPLACE TABLE COPY_ CLONE ORIGINAL")
+
+    for table, rows in (("EMPTY", []), ("BRIEF_EMPTY", []), ("COPY_", [(1, "x")])):
+        assert cursor.execute(f"SELECT * FROM {table}").fetchall() == rows
+        assert [d.name for d in cursor.description] == ["A", "B"]
 
 
 @pytest.mark.embedded("Views: text, comment and column comments are kept; a view does not follow its reader")

@@ -50,6 +50,7 @@ def test_a_name_has_its_parts_as_stored_and_two_dots_mean_public() -> None:
 
 def test_a_stage_path_is_one_token() -> None:
     assert words('LIST @"My Db".s.st/a-b/c.csv') == ["LIST", '@"My Db".s.st/a-b/c.csv']
+    assert words("PUT file:///tmp/a-b.csv @st") == ["PUT", "file:///tmp/a-b.csv", "@st"]
     assert words("LIST snow://experiment/D.S.E/versions/R") == ["LIST", "snow://experiment/D.S.E/versions/R"]
 
 

@@ -1,0 +1,35 @@
+"""Temporary objects of the catalog (stages, file formats, functions): their documents name the session they end with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+from mlops_embedded.catalog import ObjectName
+from mlops_embedded.sql.locations import object_folder
+
+if TYPE_CHECKING:
+    from mlops_embedded.server.account import Account
+
+
+def drop_temporary_objects(account: Account, session_id: int) -> None:
+    """Drop what a session that ended has left."""
+    _drop(account, "json_extract(body, '$.session') = ?", (session_id,))
+
+
+def drop_orphans(account: Account) -> None:
+    """Drop temporary objects of sessions that nobody can come back to: the server died, and the login is gone."""
+    alive = [json.loads(body)["id"] for (body,) in account.catalog.rows("SELECT body FROM sessions")]
+    listed = ", ".join(str(int(each)) for each in alive) or "NULL"
+    where = f"json_extract(body, '$.session') IS NOT NULL AND json_extract(body, '$.session') NOT IN ({listed})"
+    _drop(account, where if alive else "json_extract(body, '$.session') IS NOT NULL", ())
+
+
+def _drop(account: Account, where: str, values: tuple[object, ...]) -> None:
+    rows = account.catalog.rows(f"SELECT kind, database, schema, name FROM documents WHERE {where}", values)
+    for kind, database, schema, name in rows:
+        named = ObjectName(database or None, schema or None, name)
+        account.catalog.delete(kind, named, if_exists=True)
+        if kind == "stage":
+            shutil.rmtree(object_folder(account.state.stages, named), ignore_errors=True)
