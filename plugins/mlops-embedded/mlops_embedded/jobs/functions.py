@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 from mlops_embedded.catalog import ObjectName, parse_name
 from mlops_embedded.errors import SnowflakeError, invalid_value
@@ -21,7 +20,7 @@ MAX_LOG_BYTES = 100_000
 @scalar_function("SYSTEM$GET_SERVICE_LOGS")
 def get_service_logs(session: Session, arguments: Arguments) -> object:
     """The end of a container's output: of a service, an instance and a container, at most so many lines."""
-    job = _job(session, arguments)
+    job = _job(session, arguments, "MONITOR")
     lines = arguments.get(3)
     return read_logs(session, job, int(arguments.require(1)), str(arguments.require(2)), lines)
 
@@ -48,7 +47,7 @@ def _tail(file: Path, lines: int | None) -> str:
 
 @scalar_function("SYSTEM$GET_SERVICE_STATUS")
 def get_service_status(session: Session, arguments: Arguments) -> object:
-    return status_of(_job(session, arguments))
+    return status_of(_job(session, arguments, "MONITOR"))
 
 
 def status_of(job: JobService) -> str:
@@ -86,6 +85,6 @@ def await_status(session: Session, name: ObjectName, wanted: frozenset[str], sec
     return True
 
 
-def _job(session: Session, arguments: Arguments) -> JobService:
-    named: Any = arguments.require(0)
-    return runner_of(session.account).job(session, session.resolve(parse_name(str(named))))
+def _job(session: Session, arguments: Arguments, privilege: str) -> JobService:
+    name = session.resolve(parse_name(str(arguments.require(0))))
+    return runner_of(session.account).job(session, name, privilege)

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from mlops_embedded.catalog import ObjectName, parse_name
-from mlops_embedded.errors import SnowflakeError, already_exists, invalid_value
+from mlops_embedded.catalog import Document, ObjectName, parse_name
+from mlops_embedded.catalog.grants import PUBLIC, Securable, privileges_on, require
+from mlops_embedded.errors import SnowflakeError, already_exists, does_not_exist, invalid_value
 from mlops_embedded.jobs.containers import Container
 from mlops_embedded.jobs.fields import SpecificationError
 from mlops_embedded.jobs.images import find_image, image_file
@@ -146,12 +147,11 @@ class JobRunner:
             SnowflakeError: the name is taken, the specification is not valid, or something that it names is missing.
         """
         specification = read_specification(request.specification)
-        pool = session.catalog.get("compute_pool", ObjectName(None, None, request.compute_pool))
+        pool = self._require_privileges(session, request)
         if pool.body.get("state") == "SUSPENDED" and not pool.body.get("auto_resume"):
             raise invalid_value(
                 f"compute pool {request.compute_pool} is suspended and does not resume by itself"
             )
-        session.catalog.get("schema", ObjectName(request.name.database, None, request.name.schema or ""))
         if session.catalog.find(KIND, request.name) is not None:
             raise already_exists(KIND, request.name)
         states = tuple(ContainerState(c.name, c.image) for c in specification.containers)
@@ -180,13 +180,19 @@ class JobRunner:
         with self._lock:
             return self._running.get(name)
 
-    def job(self, session: Session, name: ObjectName) -> JobService:
-        """Return a job, running or ended; 002003 if there is none."""
-        return JobService.of(session.catalog.get(KIND, name))
+    def job(self, session: Session, name: ObjectName, privilege: str | None = None) -> JobService:
+        """Return a job, running or ended; 002003 if there is none, or none that the role may see."""
+        job = JobService.of(session.catalog.get(KIND, name))
+        on = Securable("SERVICE", name)
+        if privilege is not None:
+            require(session.catalog, session.role, privilege, on, job.owner)
+        elif not privileges_on(session.catalog, session.role, on, job.owner):
+            raise does_not_exist("service", name)
+        return job
 
     def drop(self, session: Session, name: ObjectName) -> None:
         """End a job if it runs, and forget it with its logs."""
-        session.catalog.get(KIND, name)
+        self.job(session, name, "OWNERSHIP")
         running = self.running(name)
         if running is not None:
             running.cancel()
@@ -216,6 +222,16 @@ class JobRunner:
         return self.folder(job.name) / str(instance) / container / "log.txt"
 
     # -- inside
+
+    def _require_privileges(self, session: Session, request: JobRequest) -> Document:
+        """The role may create services in the schema, and use the pool, which is returned."""
+        schema = ObjectName(request.name.database, None, request.name.schema or "")
+        owner = session.catalog.get("schema", schema).body.get("owner")
+        require(session.catalog, session.role, "CREATE SERVICE", Securable("SCHEMA", schema), owner)
+        pool = session.catalog.get("compute_pool", ObjectName(None, None, request.compute_pool))
+        on = Securable("COMPUTE POOL", pool.name)
+        require(session.catalog, session.role, "USAGE", on, pool.body.get("owner"))
+        return pool
 
     def _prepare(
         self, session: Session, specification: Specification, job: JobService, folder: Path
@@ -263,7 +279,11 @@ class JobRunner:
             warehouse=job.request.query_warehouse,
             database=job.name.database,
             schema=job.name.schema,
-            context={"service": job.name.name, **({"task_run": bound} if bound else {})},
+            context={
+                "service": job.name.name,
+                "roles": [job.owner, PUBLIC],
+                **({"task_run": bound} if bound else {}),
+            },
         )
 
     def _save(self, job: JobService) -> None:

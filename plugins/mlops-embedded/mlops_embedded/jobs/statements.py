@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from mlops_embedded.catalog import ObjectName
+from mlops_embedded.catalog.grants import Securable, privileges_on
 from mlops_embedded.errors import SnowflakeError, invalid_value, syntax_error, unknown_here
 from mlops_embedded.jobs.runner import RunningJob, runner_of
 from mlops_embedded.jobs.service import CANCELLED, DONE, KIND, JobRequest, JobService
@@ -188,7 +189,12 @@ def _show(session: Session, found: Statement, words: tuple[str, ...]) -> Rowset:
         read_show_options(session, reader)
         return Rowset.of(SHOWN)
     options = read_show_options(session, reader)
-    return Rowset.of(SHOWN, (shown(JobService.of(document)) for document in options.documents(session, KIND)))
+    jobs = [JobService.of(document) for document in options.documents(session, KIND)]
+    return Rowset.of(SHOWN, (shown(job) for job in jobs if _seen(session, job)))
+
+
+def _seen(session: Session, job: JobService) -> bool:
+    return bool(privileges_on(session.catalog, session.role, Securable("SERVICE", job.name), job.owner))
 
 
 def shown(job: JobService) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from mlops_embedded.catalog import Catalog, ObjectName
-from mlops_embedded.errors import already_exists, invalid_value
+from mlops_embedded.catalog.grants import ACCOUNT, may
+from mlops_embedded.errors import SnowflakeError, already_exists, invalid_value
 from mlops_embedded.tasks.definition import KIND, Task, TaskSettings
 from mlops_embedded.tasks.graph import (
     TaskGraph,
@@ -85,6 +86,7 @@ def resume_task(catalog: Catalog, history: History, name: ObjectName, now: datet
             return
         if not task.settings.is_root:
             _refuse_if_running(catalog, task)
+        require_execution(catalog, task)
         resumed = replace(task, started=True, resumed_on=now, suspended_because=None)
         catalog.put(resumed.document())
         if task.settings.is_root:
@@ -162,6 +164,23 @@ def dependents(catalog: Catalog, name: ObjectName, *, recursive: bool) -> list[T
     return chosen
 
 
+def require_execution(catalog: Catalog, task: Task) -> None:
+    """Refuse to run a task whose owner lacks EXECUTE TASK, or EXECUTE MANAGED TASK if it names no warehouse.
+
+    Raises:
+        SnowflakeError 091072: the message says what to grant to whom.
+    """
+    needed = ["EXECUTE TASK"] if task.settings.warehouse else ["EXECUTE TASK", "EXECUTE MANAGED TASK"]
+    for privilege in needed:
+        if not may(catalog, task.owner, privilege, ACCOUNT):
+            raise SnowflakeError(
+                f"Cannot execute task {task.name}, {privilege} privilege must be granted to owner role {task.owner}",
+                code="091072",
+                sqlstate="42501",
+                http_status=403,
+            )
+
+
 def _refuse_if_running(catalog: Catalog, task: Task) -> None:
     """Refuse a change while a root above the task, or the task itself as a root, is started."""
     tasks = tasks_of(catalog, task.name.database, task.name.schema)
@@ -175,6 +194,8 @@ def _save(catalog: Catalog, task: Task) -> Task:
     tasks = tasks_of(catalog, task.name.database, task.name.schema)
     before = tasks.get(task.name.name)
     tasks[task.name.name] = task
+    if task.settings.warehouse is not None:
+        catalog.get("warehouse", ObjectName(None, None, task.settings.warehouse))
     check_links(tasks, task)
     _refuse_if_running(catalog, task)
     for root in roots_of(tasks, task) or {task.name.name}:

@@ -14,7 +14,7 @@ from mlops_embedded.catalog import ObjectName
 from mlops_embedded.errors import SnowflakeError, invalid_value
 from mlops_embedded.sql.session import Principal
 from mlops_embedded.tasks import runs
-from mlops_embedded.tasks.changes import current_graph, get_task, set_version, suspend_task
+from mlops_embedded.tasks.changes import current_graph, get_task, require_execution, set_version, suspend_task
 from mlops_embedded.tasks.clock import Clock
 from mlops_embedded.tasks.definition import (
     DEFAULT_FAILURES_UNTIL_SUSPENDED,
@@ -74,6 +74,7 @@ class TaskEngine:
         """Run a graph now, suspended or not, with its default configuration and `config` merged over it."""
         task = get_task(self.account.catalog, root)
         _require_root(task)
+        require_execution(self.account.catalog, task)
         default = json.loads(task.settings.config) if task.settings.config else None
         merged = default if config is None else merge(default or {}, config)
         task = set_version(self.account.catalog, self.history, root)

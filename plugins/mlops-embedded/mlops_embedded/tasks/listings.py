@@ -1,4 +1,4 @@
-"""SHOW TASKS, DESCRIBE TASK, and the table functions about graphs and their history."""
+"""Tasks and their runs as rows: for SHOW and DESCRIBE, and the table functions about graphs and their history."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import Any
 
 from mlops_embedded.catalog import ObjectName, parse_name
 from mlops_embedded.errors import invalid_value
-from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, table_function
 from mlops_embedded.sql.results import Rowset
 from mlops_embedded.sql.session import Session
-from mlops_embedded.sql.show_options import read_show_options
-from mlops_embedded.sql.statement import Statement
 from mlops_embedded.tasks import runs
 from mlops_embedded.tasks.changes import dependents, get_task, tasks_of
 from mlops_embedded.tasks.definition import Task
@@ -47,22 +44,6 @@ GRAPH_RUNS = {
 }  # fmt: skip
 COMPLETE_WITHIN, CURRENT_WITHIN = timedelta(minutes=60), timedelta(days=8)
 HISTORY_KEPT = timedelta(days=7)
-
-
-@statement("SHOW", "TASKS")
-def show_tasks(session: Session, found: Statement) -> Rowset:
-    options = read_show_options(session, found.after("SHOW", "TASKS"))
-    return Rowset.of(
-        SHOWN, (shown(session, Task.of(document)) for document in options.documents(session, "task"))
-    )
-
-
-@statement("DESCRIBE", "TASK")
-def describe_task(session: Session, found: Statement) -> Rowset:
-    reader = found.after("DESCRIBE", "TASK")
-    name = session.resolve(reader.name(), "DESCRIBE TASK")
-    reader.finish()
-    return Rowset.of(SHOWN, [shown(session, get_task(session.catalog, name))])
 
 
 def shown(session: Session, task: Task) -> dict[str, Any]:

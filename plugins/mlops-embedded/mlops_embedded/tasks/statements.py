@@ -1,4 +1,4 @@
-"""CREATE, ALTER, DROP and EXECUTE TASK."""
+"""CREATE, ALTER, DROP, EXECUTE, SHOW and DESCRIBE TASK; the current role's privileges are asked first."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import Any
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.catalog.tags import Tagged, set_tag
 from mlops_embedded.errors import invalid_value, syntax_error
+from mlops_embedded.rest.resource import Filter
+from mlops_embedded.rest.tasks import TASK
 from mlops_embedded.sql.dispatch import statement
-from mlops_embedded.sql.results import Status
+from mlops_embedded.sql.results import Rowset, Status
 from mlops_embedded.sql.session import Session
+from mlops_embedded.sql.show_options import read_show_options
 from mlops_embedded.sql.statement import Reader, Statement
 from mlops_embedded.tasks.changes import (
     alter_task,
     create_or_alter_task,
     create_task,
-    drop_task,
-    get_task,
     resume_task,
     suspend_task,
 )
-from mlops_embedded.tasks.definition import OVERLAP_POLICIES, TaskSettings
+from mlops_embedded.tasks.definition import OVERLAP_POLICIES, Task, TaskSettings
 from mlops_embedded.tasks.engine import engine_of
+from mlops_embedded.tasks.listings import SHOWN, shown
 
 _TEXT = {
     "SCHEDULE", "CONFIG", "COMMENT", "TARGET_COMPLETION_INTERVAL", "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE",
@@ -42,6 +44,9 @@ def create_task_statement(session: Session, found: Statement) -> Status:
     if_not_exists = reader.if_not_exists()
     name = session.resolve(reader.name(), "CREATE TASK")
     settings, tags = _read_definition(session, reader, name)
+    TASK.require_scope(session, name, "CREATE TASK")
+    if session.catalog.find(TASK.kind, name) is not None and (found.or_replace or found.or_alter):
+        TASK.get(session, name, "OWNERSHIP")
     if found.or_alter:
         if tags:
             raise syntax_error("CREATE OR ALTER TASK takes no tags")
@@ -148,20 +153,21 @@ def alter_task_statement(session: Session, found: Statement) -> Status:
     reader = found.after("ALTER", "TASK")
     if_exists = reader.if_exists()
     name = session.resolve(reader.name(), "ALTER TASK")
-    if if_exists and session.catalog.find("task", name) is None:
+    if if_exists and session.catalog.find(TASK.kind, name) is None:
         return Status()
     engine = engine_of(session.account)
-    task = get_task(session.catalog, name)
     if reader.accept("RESUME"):
         reader.finish()
+        TASK.get(session, name, "OPERATE")
         resume_task(session.catalog, engine.history, name, engine.clock.now())
         engine.wake()
         return Status()
     if reader.accept("SUSPEND"):
         reader.finish()
+        TASK.get(session, name, "OPERATE")
         suspend_task(session.catalog, name, engine.clock.now())
         return Status()
-    settings = asdict(task.settings)
+    settings = asdict(Task.of(TASK.get(session, name, "OWNERSHIP")).settings)
     settings["predecessors"] = tuple(settings["predecessors"])
     if reader.accept("ADD", "AFTER"):
         added = _names(session, reader, name)
@@ -209,7 +215,7 @@ def drop_task_statement(session: Session, found: Statement) -> Status:
     if_exists = reader.if_exists()
     name = session.resolve(reader.name(), "DROP TASK")
     reader.finish()
-    if drop_task(session.catalog, name, if_exists=if_exists):
+    if TASK.drop_object(session, name, if_exists=if_exists):
         return Status(f"{name.name} successfully dropped.")
     return Status(f"Drop statement executed successfully ({name.name} already dropped).")
 
@@ -218,6 +224,7 @@ def drop_task_statement(session: Session, found: Statement) -> Status:
 def execute_task_statement(session: Session, found: Statement) -> Status:
     reader = found.after("EXECUTE", "TASK")
     name = session.resolve(reader.name(), "EXECUTE TASK")
+    TASK.get(session, name, "OPERATE")
     engine = engine_of(session.account)
     if reader.accept("RETRY", "LAST"):
         reader.finish()
@@ -240,3 +247,19 @@ def _config(text: str) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise invalid_value("USING CONFIG must be a JSON object")
     return config
+
+
+@statement("SHOW", "TASKS")
+def show_tasks(session: Session, found: Statement) -> Rowset:
+    options = read_show_options(session, found.after("SHOW", "TASKS"))
+    wanted = Filter(options.like, options.starts_with, options.limit, options.from_name)
+    listed = TASK.listed(session, wanted, options.database, options.schema)
+    return Rowset.of(SHOWN, (shown(session, Task.of(document)) for document in listed))
+
+
+@statement("DESCRIBE", "TASK")
+def describe_task(session: Session, found: Statement) -> Rowset:
+    reader = found.after("DESCRIBE", "TASK")
+    name = session.resolve(reader.name(), "DESCRIBE TASK")
+    reader.finish()
+    return Rowset.of(SHOWN, [shown(session, Task.of(TASK.get(session, name)))])

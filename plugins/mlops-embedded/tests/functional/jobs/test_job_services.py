@@ -134,6 +134,35 @@ def test_a_container_gets_what_snowflake_gives_one(sql: Sql, pool: EmbeddedSnowf
     assert [row["instance_id"] for row in sql("SHOW SERVICE INSTANCES IN SERVICE GIVEN")] == ["0", "1"]
 
 
+def test_a_job_takes_no_other_role_than_its_owners(sql: Sql) -> None:
+    for statement in (
+        "CREATE OR REPLACE ROLE WORKER", "GRANT USAGE ON DATABASE EMBEDDED TO ROLE WORKER",
+        "GRANT ALL ON SCHEMA EMBEDDED.PUBLIC TO ROLE WORKER", "GRANT USAGE ON COMPUTE POOL POOL TO ROLE WORKER",
+    ):  # fmt: skip
+        sql(statement)
+    script = CONNECT + "connection.cursor().execute('USE ROLE ACCOUNTADMIN')"
+    sql("USE ROLE WORKER")
+
+    with pytest.raises(ProgrammingError):
+        sql(job(specification(script), "NAME = CLIMBER"))
+
+    assert "requested role 'ACCOUNTADMIN' is not assigned" in logs(sql, "CLIMBER")
+    sql("USE ROLE ACCOUNTADMIN")
+
+
+def test_a_role_without_usage_of_the_pool_starts_no_job(sql: Sql) -> None:
+    for statement in (
+        "CREATE OR REPLACE ROLE GUEST", "GRANT USAGE ON DATABASE EMBEDDED TO ROLE GUEST",
+        "GRANT ALL ON SCHEMA EMBEDDED.PUBLIC TO ROLE GUEST", "USE ROLE GUEST",
+    ):  # fmt: skip
+        sql(statement)
+
+    with pytest.raises(ProgrammingError, match="does not exist or not authorized"):
+        sql(job(specification("pass")))
+
+    sql("USE ROLE ACCOUNTADMIN")
+
+
 @pytest.mark.embedded("Jobs: an exit code that is not 0 fails the statement, and logs are kept")
 def test_a_job_that_exits_with_a_code_fails_its_statement(sql: Sql) -> None:
     with pytest.raises(ProgrammingError, match="container main of instance 0: Container exited with code 3"):

@@ -204,3 +204,25 @@ def test_only_a_root_task_is_executed(sql: Sql) -> None:
 def test_task_functions_are_for_tasks(sql: Sql) -> None:
     with pytest.raises(ProgrammingError, match="must be called from within a task"):
         sql("SELECT SYSTEM$GET_TASK_GRAPH_CONFIG()")
+
+
+@pytest.mark.embedded("Tasks: privileges, and EXECUTE TASK of the owner")
+def test_an_owner_without_execute_task_has_nothing_run(sql: Sql) -> None:
+    [schema] = sql("SELECT CURRENT_SCHEMA() AS S")
+    for statement in (
+        "CREATE OR REPLACE ROLE OWNER", "GRANT USAGE ON DATABASE EMBEDDED TO ROLE OWNER",
+        f"GRANT ALL ON SCHEMA EMBEDDED.{schema['S']} TO ROLE OWNER", "CREATE TASK NOT_MINE AS SELECT 1",
+        "USE ROLE OWNER", "CREATE TASK R WAREHOUSE = COMPUTE_WH AS SELECT 1",
+    ):  # fmt: skip
+        sql(statement)
+
+    with pytest.raises(ProgrammingError, match="EXECUTE TASK privilege must be granted to owner role OWNER"):
+        sql("EXECUTE TASK R")
+    with pytest.raises(ProgrammingError, match="does not exist or not authorized"):
+        sql("ALTER TASK NOT_MINE RESUME")
+    assert [t["name"] for t in sql("SHOW TASKS")] == ["R"]
+
+    sql("USE ROLE ACCOUNTADMIN")
+    sql("GRANT EXECUTE TASK ON ACCOUNT TO ROLE OWNER")
+    sql("EXECUTE TASK R")
+    assert states(runs_of(sql)) == {"R": "SUCCEEDED"}
