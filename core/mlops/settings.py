@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from mlops.errors import MlopsError, SettingsError, SeveralError, closest
+from mlops.errors import MlopsError, SettingsError, SeveralError, UnknownNameError, closest
 from mlops.pipeline import Pipeline, schedule_from
 from mlops.plugins.policy import Policy
 
@@ -114,6 +114,17 @@ class Settings(Struct, frozen=True):
     targets: Mapping[str, Target] = field(default_factory=dict)
     values: Mapping[str, object] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chosen_target(self) -> Target:
+        """The target that is used.
+
+        Raises:
+            UnknownNameError: the settings have no target of that name.
+        """
+        if self.target not in self.targets:
+            raise UnknownNameError(kind="target", name=self.target, known=self.targets)
+        return self.targets[self.target]
 
 
 def load_settings(
@@ -309,6 +320,23 @@ def _targets(table: Mapping[str, Any], file: str | None, problems: list[MlopsErr
                 _stranger(f"{place}.{key}", {f"{place}.{known}" for known in _TARGET_KEYS}, file, problems)
         if not isinstance(data.get("parameters", {}), Mapping):
             problems.append(SettingsError(place=_place(file, f"{place}.parameters"), problem="it is not a table"))
+            continue
+        if data.get("services", "auto") not in ("auto", "embedded", "none"):
+            problems.append(
+                SettingsError(
+                    place=_place(file, f"{place}.services"),
+                    problem=f"{data['services']!r} is not auto, embedded or none",
+                )
+            )
+            continue
+        if not isinstance(data.get("connection", ""), str):
+            problems.append(
+                SettingsError(
+                    place=_place(file, f"{place}.connection"),
+                    problem="it is not the name of a connection",
+                    hint="name a section of Snowflake's connections.toml",
+                )
+            )
             continue
         targets[name] = Target(
             name=name,

@@ -71,6 +71,11 @@ LAST_LINES = 12
     help="Continue a run from what it has committed; the newest without RUN.",
     shell_complete=options.complete_runs,
 )
+@click.option(
+    "--services",
+    type=click.Choice(["auto", "embedded", "none"]),
+    help="Where feature_store, model_registry and session come from.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show what nodes print and log, as it happens.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
 @options.target
@@ -84,6 +89,7 @@ def run(
     executor: str | None,
     max_workers: int | None,
     resume: str | None,
+    services: str | None,
     verbose: bool,
     quiet: bool,
     target: str | None,
@@ -105,7 +111,7 @@ def run(
 
     if max_workers is not None and executor is None:
         executor = "process"
-    project = options.project(run__executor=executor, run__max_workers=max_workers, target=target)
+    project = options.project(run__executor=executor, run__max_workers=max_workers, services=services, target=target)
     request = Request(
         pipeline=pipeline,
         parameters=parameters(params),

@@ -45,6 +45,12 @@ class NodeRunFailed(MlopsError):
     help="Take datasets that --inputs does not give from this run.",
     shell_complete=options.complete_runs,
 )
+@click.option(
+    "--services",
+    type=click.Choice(["auto", "embedded", "none"]),
+    help="Where feature_store, model_registry and session come from.",
+)
+@options.target
 @click.option("-q", "--quiet", is_flag=True, help="Do not repeat what the node prints.")
 @options.as_json
 def run_node(
@@ -53,6 +59,8 @@ def run_node(
     inputs: str,
     outputs: str,
     run_name: str | None,
+    services: str | None,
+    target: str | None,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -83,7 +91,7 @@ def run_node(
             run=run_name,
             echo=not quiet,
         )
-        outcome = run_single(options.project(), request)
+        outcome = run_single(options.project(services=services, target=target), request)
     except (InputError, BadJson) as cause:
         raise NodeRunFailed(cause, BAD_INPUTS) from cause
     except (PluginError, UnknownNameError, AmbiguousNodeError, NodeDefinitionError) as cause:

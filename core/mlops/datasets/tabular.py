@@ -22,7 +22,8 @@ LIBRARIES = {"pandas": "pandas", "polars": "polars", "arrow": "arrow", "pyarrow"
 NOTE = b"mlops"
 """Key of the Parquet metadata that holds what wrote the table, as JSON."""
 
-_SERIES = ".Series"
+_SAMPLE = 1000
+_WORTH_A_SAMPLE = 20 * _SAMPLE
 _INSTALL = 'pip install "mlops-framework[data]"'
 
 
@@ -62,7 +63,10 @@ class ParquetSerializer(StreamSerializer):
         compliant = note["library"] != "arrow"
         try:
             sink = pyarrow.PythonFile(stream, mode="w")
-            with parquet.ParquetWriter(sink, table.schema, use_compliant_nested_type=compliant) as writer:
+            repeating = _repeating_columns(table)
+            with parquet.ParquetWriter(
+                sink, table.schema, use_dictionary=repeating, use_compliant_nested_type=compliant
+            ) as writer:
                 writer.write_table(table)
         except (pyarrow.ArrowException, ValueError) as cause:
             raise UnstorableError(f"Parquet cannot hold this table: {cause}") from cause
@@ -126,6 +130,26 @@ def _form(note: dict[str, Any], as_type: str | None) -> tuple[str, bool]:  # Any
         f"a table cannot be read as {as_type!r}",
         hint='ask for "pandas", "polars" or "arrow", or leave it out',
     )
+
+
+def _repeating_columns(table: Table) -> bool | list[str]:
+    """Return the columns that a dictionary makes smaller: all, where finding out would not pay.
+
+    Arrow otherwise builds a dictionary of every column, and gives up when it has grown too large. For columns of measured
+    numbers that is nearly half of the time it takes to write them.
+    """
+    from pyarrow import compute, types
+
+    rows = table.num_rows
+    if rows < _WORTH_A_SAMPLE or any(types.is_nested(field.type) for field in table.schema):
+        return True
+    repeating = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        sampled = types.is_floating(column.type) or types.is_integer(column.type) or types.is_temporal(column.type)
+        sample = column.slice(rows // 2, _SAMPLE)
+        if not sampled or compute.count_distinct(sample, mode="all").as_py() < len(sample) // 2:
+            repeating.append(name)
+    return repeating
 
 
 def _write_polars(value: Table, stream: WholeFile) -> Facts:

@@ -3,7 +3,7 @@
 Mark an implementation with ``@hookimpl`` in a module (or on an object) that the entry point group ``mlops.plugins``
 names. Hooks come in two sorts here:
 
-*providers* (``register_*``) return values. One that raises makes its plugin a broken row of ``mlops plugins list``.
+*providers* (``register_*``, ``provide_*``) return values. One that raises makes its plugin a broken row of ``mlops plugins list``.
 
 *observers* (``before_*``, ``after_*``, ``on_*``) are told what happens. One that raises never fails a run: the error is
 collected and shown at the end of the run.
@@ -13,8 +13,9 @@ Ask only for the arguments you need. Implementations are called in the order of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -52,6 +53,17 @@ def register_serializers() -> Iterable[Serializer]:  # type: ignore[empty-body] 
 
     Called once in every process that reads or writes a dataset, before the first one. Two plugins that store one type
     are an error that names both.
+    """
+
+
+@hookspec
+def provide_connection(folder: str) -> AbstractContextManager[Mapping[str, Any]]:  # type: ignore[empty-body]
+    """Offer a Snowflake to runs on a target without an account.
+
+    Called once a run, in the process of ``mlops run`` or ``mlops run-node``, and only when a node asks for a service.
+    Return a context manager: entered, it gives keyword arguments for ``snowflake.connector.connect``; left at the end of
+    the run, it ends what it has started. ``folder`` is the project's data folder, where state may be kept. Of several
+    plugins that provide one, the first by name does.
     """
 
 

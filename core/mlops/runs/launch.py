@@ -11,13 +11,14 @@ from msgspec import Struct, field
 
 from mlops.datasets.manifest import DatasetRecord
 from mlops.datasets.store import FileStore
-from mlops.errors import RunError, UnknownNameError
+from mlops.errors import RunError
 from mlops.graph import Graph
 from mlops.parameters import Layer, as_objects, settle
 from mlops.plugins.hooks import Hooks
 from mlops.plugins.knowledge import OBSERVED_BY_RUNS
 from mlops.plugins.serializers import serializers_of
 from mlops.project import Project
+from mlops.runs.connection import Connection, ConnectionChoice, choose_connection
 from mlops.runs.executors import InlineExecutor, ProcessExecutor, processors
 from mlops.runs.lock import RunLock
 from mlops.runs.outcome import RunInfo, RunOutcome, State, new_run_id
@@ -47,6 +48,7 @@ class Launch(Struct, frozen=True):
     run: RunInfo
     external: Mapping[str, tuple[str, DatasetRecord]]
     resumed: bool
+    connection: ConnectionChoice
     echo: bool = False
 
     def go(self, observers: Callable[[Launch], Sequence[Observer]] = lambda launch: ()) -> RunOutcome:
@@ -62,7 +64,7 @@ class Launch(Struct, frozen=True):
             serializers = serializers_of(known, allow_pickle=settings.allow_pickle)
             store = FileStore(self.run.folder, serializers)
             hooks = Hooks(known, OBSERVED_BY_RUNS)
-            executor: InlineExecutor | ProcessExecutor = self._executor()
+            executor: InlineExecutor | ProcessExecutor = self._executor(self.connection.open(stack))
             stack.callback(executor.close)
             runner = Runner(
                 self.graph,
@@ -81,13 +83,14 @@ class Launch(Struct, frozen=True):
             hooks.observe(event, run=self.run, outcome=outcome)
             return _with_hook_errors(outcome, hooks)
 
-    def _executor(self) -> InlineExecutor | ProcessExecutor:
+    def _executor(self, connection: Connection | None) -> InlineExecutor | ProcessExecutor:
         settings = self.project.settings
         preparation = LocalPreparation(
             folder=self.run.folder,
             allow_pickle=settings.allow_pickle,
             known=tuple(one for one in self.project.discovery.known if one.hooks),
             echo=self.echo,
+            connection=connection,
         )
         if settings.executor == "inline":
             return InlineExecutor(preparation, grace=settings.grace)
@@ -105,9 +108,7 @@ def prepare(project: Project, request: Request) -> Launch:
     settings = project.settings
     whole = project.graph(request.pipeline)
     graph = whole.part(start=request.start, end=request.end, only=request.only)
-    target = settings.targets.get(settings.target)
-    if target is None:
-        raise UnknownNameError(kind="target", name=settings.target, known=settings.targets)
+    target = settings.chosen_target
     layers = [
         Layer(f"pipeline {graph.pipeline.name!r}", graph.pipeline.parameters),
         Layer(f"target {target.name!r}", target.parameters),
@@ -117,6 +118,7 @@ def prepare(project: Project, request: Request) -> Launch:
     # settled for the whole pipeline: a parameter of a node that is left out is still one of the pipeline
     parameters = {name: values for name, values in settle(whole.nodes, layers).items() if name in members}
     _check_inexact(graph, parameters)
+    connection = choose_connection(settings, graph.nodes, project.discovery.known)
     started = time.time()
     resumed = _run_to_resume(project, request, graph) if request.resume else None
     run_id = resumed or new_run_id(started)
@@ -129,7 +131,7 @@ def prepare(project: Project, request: Request) -> Launch:
         parameters=parameters,
         versions={**versions, "mlops-framework": _version()},
         target=target.name,
-        auth_mode="none",
+        auth_mode=connection.auth_mode,
         executor=settings.executor,
     )
     external = _external(project, graph, run, resumed is not None)
@@ -140,6 +142,7 @@ def prepare(project: Project, request: Request) -> Launch:
         run=run,
         external=external,
         resumed=resumed is not None,
+        connection=connection,
         echo=request.echo,
     )
 

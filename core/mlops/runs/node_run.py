@@ -89,6 +89,8 @@ def run_node(
     try:
         with captured(log):
             try:
+                if node.services:
+                    services.tag(f"mlops {order.run.pipeline}.{node.name} {order.run.run_id}")
                 if hooks:
                     hooks.observe("before_node_run", run=order.run, node=node, attempt=order.attempt)
                 records = _call_and_commit(order, stores, services, function, metrics, started)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from mlops.plugins.knowledge import OBSERVED_BY_NODES, Knowledge, implementing
+from mlops.runs.connection import Connection
 
 
 class Preparation(Protocol):
@@ -29,7 +30,7 @@ class LocalPreparation(Struct, frozen=True):
     allow_pickle: bool
     known: tuple[Knowledge, ...] = ()
     echo: bool = False
-    connection: Any = None  # Any: keyword arguments of snowflake.connector.connect
+    connection: Connection | None = None
 
     def __call__(self) -> dict[str, Any]:  # Any: see run_node
         """Return the keyword arguments."""

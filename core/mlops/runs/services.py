@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mlops.runs.connection import Connection
 
 
 class Services(Protocol):
@@ -14,13 +16,20 @@ class Services(Protocol):
     def get(self, name: str) -> object | None:
         """Return the service of this name, or None where the run has none."""
 
+    def tag(self, text: str) -> None:
+        """Put a text on what is asked of Snowflake from now on."""
+
     def close(self) -> None:
         """End the session, if one was made."""
 
 
-def services_for(connection: object) -> Services:
+def services_for(connection: Connection | None) -> Services:
     """Return where a process gets its services from: a session made with ``connection``, or nowhere when it is None."""
-    return NoServices()
+    if connection is None:
+        return NoServices()
+    from mlops.snowflake.services import SnowflakeServices
+
+    return SnowflakeServices(connection)
 
 
 class NoServices:
@@ -32,13 +41,8 @@ class NoServices:
         """Return None, whatever the name."""
         return
 
+    def tag(self, text: str) -> None:
+        """Do nothing: nothing is asked of Snowflake."""
+
     def close(self) -> None:
         """Do nothing: there is nothing to end."""
-
-    def __enter__(self) -> NoServices:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -53,20 +53,23 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     from mlops.plugins.loading import load_function
 
     function = load_function(node)
+    from mlops.runs.connection import choose_connection
     from mlops.runs.lock import RunLock
     from mlops.runs.node_run import Order, Stopped, run_node
     from mlops.runs.outcome import RunInfo, RunOutcome, State, interrupted, new_run_id
     from mlops.runs.preparation import LocalPreparation
     from mlops.runs.records import RunRecords
     from mlops.runs.stopping import stopped_by_signals
+    from mlops.runs.stores import Stores
 
     settings = project.settings
     started = time.time()
     run_id = new_run_id(started)
     folder = os.path.join(settings.data, node.name, run_id)
-    prepared = LocalPreparation(folder, settings.allow_pickle, found.hooked, echo=request.echo)()
-    stores: Stores = prepared["stores"]
-    parameters, inputs = _inputs(node, request, project, stores)
+    choice = choose_connection(settings, (node,), found.hooked)
+    parameters, inputs = _inputs(
+        node, request, project, Stores(folder, found.hooked, allow_pickle=settings.allow_pickle)
+    )
     run = RunInfo(
         run_id=run_id,
         pipeline=node.name,
@@ -75,12 +78,15 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         parameters={node.full_name: parameters},
         versions={node.origin.distribution: node.origin.version},
         target=settings.target,
+        auth_mode=choice.auth_mode,
     )
     order = Order(node=node, run=run, parameters=parameters, inputs=inputs, specifications=request.outputs)
     stopped: list[str] = []
     with ExitStack() as stack:
         stack.enter_context(RunLock(settings.data, run_id))
         records = stack.enter_context(RunRecords(settings.data))
+        connection = choice.open(stack)
+        prepared = LocalPreparation(folder, settings.allow_pickle, found.hooked, request.echo, connection)()
         stack.callback(prepared["services"].close)
         records.begin(run, [node.full_name])
         records.node_started(run_id, node.full_name, 1, started)
@@ -94,7 +100,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         state = State.STOPPED if stopped else outcome.state
         records.end(run_id, state, reason=reason, warnings=outcome.warnings)
     if state is State.SUCCEEDED:
-        _copy_outputs(request, stores, outcome.outputs)
+        _copy_outputs(request, prepared["stores"], outcome.outputs)
     return RunOutcome(run=run, state=state, nodes=(outcome,), ended=time.time(), reason=reason)
 
 

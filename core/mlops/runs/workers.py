@@ -303,7 +303,10 @@ def execute_with(prepare: Callable[[], dict[str, Any]]) -> Execute:  # Any: keyw
     _rehearse()
 
     def execute(order: Order) -> NodeOutcome:
-        return run_node(order, **keywords)
+        try:
+            return run_node(order, **keywords)
+        finally:
+            keywords["services"].close()
 
     return execute
 
