@@ -41,7 +41,7 @@ def _condition(found: Statement, index: int) -> tuple[int, int, str]:
         raise syntax_error("MATCH_CONDITION is empty: it compares a column of each side")
     if sum(t.kind is Kind.SYMBOL and t.text in _COMPARISONS for t in inside) != 1:
         raise syntax_error("MATCH_CONDITION takes exactly one comparison: >=, >, <= or <")
-    condition = f"ON ({found.text[inside[0].start : inside[-1].end]})"
+    condition = f"ON ({reader.text_of(inside)})"
     following = reader.peek()
     start, end = found.tokens[index].start, found.tokens[reader.position - 1].end
     if following is not None and following.is_word("USING"):

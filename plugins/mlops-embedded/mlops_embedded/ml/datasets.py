@@ -118,10 +118,10 @@ def alter_dataset(session: Session, found: Statement) -> Status:
         return _drop_version(session, name, version)
     reader.expect("ADD")
     reader.expect("VERSION")
-    return _add_version(session, found, reader, document)
+    return _add_version(session, reader, document)
 
 
-def _add_version(session: Session, found: Statement, reader: Reader, document: Document) -> Status:
+def _add_version(session: Session, reader: Reader, document: Document) -> Status:
     name, version = document.name, reader.string()
     if not version:
         raise invalid_value("a dataset's version has no empty name")
@@ -131,8 +131,8 @@ def _add_version(session: Session, found: Statement, reader: Reader, document: D
     inside = reader.parenthesised()
     if not inside:
         raise syntax_error("ADD VERSION ... FROM () has no query")
-    query = found.text[inside[0].start : inside[-1].end]
-    partition = _partition(found, reader)
+    query = reader.text_of(inside)
+    partition = _partition(reader)
     properties = read_properties(reader, {"COMMENT", "METADATA"})
     facts = {
         "created_on": datetime.now(timezone.utc).timestamp(),
@@ -156,17 +156,17 @@ def _add_version(session: Session, found: Statement, reader: Reader, document: D
     return Status(f"Version {version} successfully added to dataset {name.name}.")
 
 
-def _partition(found: Statement, reader: Reader) -> str | None:
+def _partition(reader: Reader) -> str | None:
     """Read PARTITION BY <expression>, which ends where COMMENT = or METADATA = begins."""
     if not reader.accept("PARTITION", "BY"):
         return None
-    first = last = reader.next()
+    expression = [reader.next()]
     while (token := reader.peek()) is not None:
         following = reader.peek(1)
         if following is not None and following.is_symbol("=") and token.text.upper() in {"COMMENT", "METADATA"}:
             break
-        last = reader.next()
-    return found.text[first.start : last.end]
+        expression.append(reader.next())
+    return reader.text_of(tuple(expression))
 
 
 def _write(session: Session, query: str, partition: str | None, folder: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 import snowflake.connector
 from mlops_embedded.life import EmbeddedSnowflake
-from snowflake.ml.feature_store import FeatureStore, FeatureView
+from snowflake.ml.feature_store import Entity, FeatureStore, FeatureView
 from snowflake.snowpark import Session
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
@@ -67,14 +67,19 @@ def test_a_managed_feature_view_shows_new_rows_after_its_refresh(
 @pytest.mark.embedded("FeatureStore: managed feature views come back as they were registered")
 @pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
 def test_a_managed_feature_view_is_read_back_as_registered(
-    store: FeatureStore, amounts: Callable[..., FeatureView]
+    store: FeatureStore, session: Session, customer: Entity
 ) -> None:
-    amounts("BACK", refresh_freq="2 hours", desc="what they paid", cluster_by=["ID"])
+    source = session.sql("SELECT ID, TS, AMOUNT FROM EMBEDDED.PUBLIC.EVENTS")
+    view = FeatureView(
+        "BACK", [customer], source, timestamp_col="TS", refresh_freq="2 hours", desc="what they paid", cluster_by=["ID"]
+    )
+    store.register_feature_view(view.attach_feature_desc({"AMOUNT": "in francs"}), "V1")
 
     found = store.get_feature_view("BACK", "V1")
 
     assert (found.refresh_freq, found.refresh_mode, found.status.value) == ("2 hours", "FULL", "ACTIVE")
     assert (str(found.warehouse), found.desc) == ("COMPUTE_WH", "what they paid")
+    assert {str(name): text for name, text in found.feature_descs.items()} == {"AMOUNT": "in francs"}
     assert [str(column) for column in found.cluster_by] == ["ID"]
     assert [entity.name for entity in found.entities] == ["CUSTOMER"]
 
@@ -247,6 +252,42 @@ def test_tables_that_read_each_other_are_refused_with_the_way_round(session: Ses
 
     with pytest.raises(SnowparkSQLException, match=r"HEN -> EMBEDDED\.PUBLIC\.EGG -> EMBEDDED\.PUBLIC\.HEN"):
         session.sql(create.format("HEN", "SELECT A FROM EMBEDDED.PUBLIC.EGG")).collect()
+
+
+def test_a_refresh_looks_for_names_where_the_table_was_created(
+    embedded_snowflake: EmbeddedSnowflake, session: Session
+) -> None:
+    with snowflake.connector.connect(**embedded_snowflake.connection) as other:
+        cursor = other.cursor()
+        cursor.execute("CREATE OR REPLACE SCHEMA EMBEDDED.ELSEWHERE")
+        cursor.execute("CREATE TABLE LOCAL_NAME AS SELECT 1 AS A")
+        cursor.execute(
+            "CREATE DYNAMIC TABLE FROM_LOCAL (N COMMENT 'how many') TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH "
+            "AS SELECT COUNT(*) FROM LOCAL_NAME"
+        )
+        cursor.execute("INSERT INTO LOCAL_NAME VALUES (2)")
+
+    session.sql("ALTER DYNAMIC TABLE EMBEDDED.ELSEWHERE.FROM_LOCAL REFRESH").collect()
+
+    assert session.sql("SELECT N FROM EMBEDDED.ELSEWHERE.FROM_LOCAL").collect() == [(2,)]
+
+
+def test_a_renamed_table_keeps_its_tags_and_is_refreshed_on(session: Session) -> None:
+    session.sql("CREATE TAG EMBEDDED.PUBLIC.TEAM").collect()
+    session.sql(
+        "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.OLD_NAME TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH "
+        "TAG (EMBEDDED.PUBLIC.TEAM = 'risk') AS SELECT COUNT(*) AS N FROM EMBEDDED.PUBLIC.EVENTS"
+    ).collect()
+    session.sql("ALTER DYNAMIC TABLE EMBEDDED.PUBLIC.OLD_NAME RENAME TO EMBEDDED.PUBLIC.NEW_NAME").collect()
+    [before] = session.table("EMBEDDED.PUBLIC.NEW_NAME").collect()
+    event(session, 8, 1.0)
+
+    session.sql("ALTER DYNAMIC TABLE EMBEDDED.PUBLIC.NEW_NAME REFRESH").collect()
+
+    assert session.table("EMBEDDED.PUBLIC.NEW_NAME").collect() == [(before["N"] + 1,)]
+    tag = "SELECT SYSTEM$GET_TAG('EMBEDDED.PUBLIC.TEAM', 'EMBEDDED.PUBLIC.NEW_NAME', 'TABLE') AS V"
+    assert session.sql(tag).collect() == [("risk",)]
+    assert session.sql("SHOW DYNAMIC TABLES LIKE 'OLD_NAME' IN EMBEDDED.PUBLIC").collect() == []
 
 
 def test_a_replacement_whose_query_fails_leaves_what_was_there(session: Session) -> None:
