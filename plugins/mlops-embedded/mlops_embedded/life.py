@@ -191,7 +191,7 @@ def _launch(folder: StateFolder, port: int, *, tied: bool) -> tuple[Running, sub
     assert process.stdout is not None
     line = process.stdout.readline()
     process.stdout.close()
-    said = json.loads(line) if line else {"error": "it ended while it started"}
+    said: dict[str, Any] = json.loads(line) if line else {"error": "it ended while it started"}
     if "error" in said:
         process.wait()
         raise ServerError(f"the embedded Snowflake did not start: {said['error']} (its log is {folder.log})")

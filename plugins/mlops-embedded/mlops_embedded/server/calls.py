@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -49,6 +50,17 @@ class CallLog:
         with self._lock:
             calls = list(self._calls)
             return {"count": self._number, "by_path": dict(self._counts), "calls": [asdict(call) for call in calls]}
+
+
+_SECRET = re.compile(
+    r"\b(PASSWORD|SECRET_STRING|OAUTH_REFRESH_TOKEN)\s*=\s*(?:'(?:[^'\\]|''|\\.)*'|\$\$.*?\$\$)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def without_secrets(sql: str) -> str:
+    """Return a statement as the log may keep it: the values of CREATE and ALTER SECRET are masked."""
+    return _SECRET.sub(r"\1 = '****'", sql)
 
 
 def now() -> float:

@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.server.binds import inline
+from mlops_embedded.server.calls import without_secrets
 from mlops_embedded.server.login import account_of, refusal
 from mlops_embedded.server.requests import json_body, session_token
 from mlops_embedded.sql.results import Column, Data, Result, Rowset, Status, Transfer
@@ -149,7 +150,7 @@ async def query(request: Request) -> JSONResponse:
         session = account.session(session_token(request))
         body = await json_body(request) or {}
         sql = inline(body.get("sqlText", ""), body.get("bindings"))
-        request.state.sql = sql
+        request.state.sql = without_secrets(sql)
         request_id = request.query_params.get("requestId") or str(uuid.uuid4())
         query_id = executions.submit(session, sql, request_id, bool(body.get("describeOnly")))
     except SnowflakeError as error:
@@ -204,9 +205,9 @@ async def monitoring(request: Request) -> JSONResponse:
     elif not future.done():
         queries = [{"id": query_id, "status": "RUNNING"}]
     elif "error" in (answer := future.result()):
-        error = answer["error"]
+        failed: SnowflakeError = answer["error"]
         status = "FAILED_WITH_ERROR"
-        queries = [{"id": query_id, "status": status, "errorCode": error.code, "errorMessage": error.message}]
+        queries = [{"id": query_id, "status": status, "errorCode": failed.code, "errorMessage": failed.message}]
     else:
         queries = [{"id": query_id, "status": "SUCCESS"}]
     return JSONResponse({"success": True, "code": None, "message": None, "data": {"queries": queries}})

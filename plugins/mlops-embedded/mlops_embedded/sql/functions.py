@@ -16,13 +16,13 @@ What works on columns (a UDF, a model's method) is a `query_rewrite` that puts a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mlops_embedded.errors import invalid_value
-from mlops_embedded.sql.results import Rowset
+from mlops_embedded.sql.results import Data, Rowset
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind, Token, string_literal, string_value, tokenize
 
@@ -55,7 +55,7 @@ class Arguments:
 
 
 ScalarFunction = Callable[["Session", Arguments], object]
-TableFunction = Callable[["Session", Arguments], Rowset]
+TableFunction = Callable[["Session", Arguments], Rowset | Data]
 QueryRewrite = Callable[["Session", Statement], Statement]
 
 _SCALARS: dict[tuple[str, ...], ScalarFunction] = {}
@@ -115,29 +115,34 @@ def _replace_last_call(session: Session, found: Statement) -> Statement | None:
             continue
         first, parts = _qualified(found.tokens, index)
         scalar, table = _registered(_SCALARS, parts), _registered(_TABLES, parts)
-        if scalar is None and table is None:
-            continue
+        inside = _inside_table(found.tokens, first)
         last = _closing(found.tokens, index + 1)
-        known, function = (table or scalar) if _inside_table(found.tokens, first) else (scalar or table)  # type: ignore[misc] # one is set
-        arguments = evaluate(
-            session, known, found.tokens[index + 2 : last], found.text, parts[: -len(known.split("."))]
-        )
-        if function is (table and table[1]):
-            text = session.scratch_table(function(session, arguments))  # type: ignore[arg-type] # a table function
-            if _inside_table(found.tokens, first):  # TABLE( ... ) goes with it
+        given = found.tokens[index + 2 : last]
+        if table is not None and (inside or scalar is None):
+            arguments = evaluate(session, table, given, found.text, _qualifier(parts, table))
+            text = session.scratch_table(_TABLES[tuple(table.split("."))](session, arguments))
+            if inside:  # TABLE( ... ) goes with it
                 first, last = first - 2, last + 1
-        else:
-            text = literal(function(session, arguments))
+        elif scalar is not None:
+            arguments = evaluate(session, scalar, given, found.text, _qualifier(parts, scalar))
+            text = literal(_SCALARS[tuple(scalar.split("."))](session, arguments))
             if _is_select_item(found.tokens, first, last):
                 written = found.text[found.tokens[first].start : found.tokens[last].end].upper()
                 text += ' AS "' + written.replace('"', '""') + '"'
+        else:
+            continue
         start, end = found.tokens[first].start, found.tokens[last].end
         return Statement.of(found.text[:start] + text + found.text[end:])
     return None
 
 
-def _registered(table: dict[tuple[str, ...], Any], parts: tuple[str, ...]) -> tuple[str, Any] | None:
-    return next(((".".join(parts[n:]), table[parts[n:]]) for n in range(len(parts)) if parts[n:] in table), None)
+def _registered(known: Container[tuple[str, ...]], parts: tuple[str, ...]) -> str | None:
+    """Return the longest registered name at the end of a qualified one."""
+    return next((".".join(parts[n:]) for n in range(len(parts)) if parts[n:] in known), None)
+
+
+def _qualifier(parts: tuple[str, ...], known: str) -> tuple[str, ...]:
+    return parts[: len(parts) - len(known.split("."))]
 
 
 def _qualified(tokens: tuple[Token, ...], index: int) -> tuple[int, tuple[str, ...]]:

@@ -28,7 +28,7 @@ _COUNTS = {
     exp.Update: ("number of rows updated", "number of multi-joined rows updated"),
     exp.Delete: ("number of rows deleted",),
 }
-_KNOWN = (exp.Query, exp.DML, exp.Describe, exp.Copy, exp.Merge, *_DDL)
+_KNOWN = (exp.Query, exp.DML, exp.Describe, exp.Merge, *_DDL)
 _CONFLICT_RETRIES = 6
 
 

@@ -86,7 +86,7 @@ def columns(session: Session, name: ObjectName) -> list[RelationColumn]:
         where, values = "database_name = 'temp' AND table_name = ?", [temporary_name(name)]
     else:
         where = "database_name = ? AND schema_name = ? AND table_name = ?"
-        values = [name.database, name.schema, name.name]
+        values = [name.database or "", name.schema or "", name.name]
     rows = session.duckdb.execute(
         f"SELECT column_name, data_type, is_nullable, column_default, comment FROM duckdb_columns() WHERE {where} "
         "ORDER BY column_index",

@@ -150,11 +150,11 @@ class Reader:
             parts = parse_name(self.string())
             self.expect(")")
             return parts
-        parts = [self.identifier()]
+        named = [self.identifier()]
         while self.accept("."):
             # DB..T is DB.PUBLIC.T
-            parts.append("PUBLIC" if self._next_is(".") else self.identifier())
-        return tuple(parts)
+            named.append("PUBLIC" if self._next_is(".") else self.identifier())
+        return tuple(named)
 
     def _next_is(self, symbol: str) -> bool:
         token = self.peek()

@@ -63,9 +63,11 @@ def consumption(session: Session, expression: Expr, *, describe_only: bool) -> I
     consumes = isinstance(expression, _CONSUMING) and not describe_only
     # CREATE TABLE ... AS ends a transaction, so its streams move on in one of their own
     joins = consumes and not isinstance(expression, exp.Create)
-    begun = joins and not session.in_transaction
-    if begun:
+    if joins and not session.in_transaction:
         session.begin()
+        alone = session.autocommit
+    else:
+        alone = False
     try:
         seen = {name: _place(session, stream, tables) for name, (stream, tables) in streams.items()}
         yield
@@ -73,10 +75,10 @@ def consumption(session: Session, expression: Expr, *, describe_only: bool) -> I
             for name, now in seen.items():
                 session.run_duckdb(f"CREATE OR REPLACE TABLE {_copy(name)} AS SELECT * FROM {now}")
     except BaseException:
-        if begun:
+        if alone:
             session.rollback()
         raise
-    if begun:
+    if alone:
         session.commit()
 
 

@@ -22,7 +22,7 @@ def create_table(session: Session, found: Statement) -> Status:
     found, tags = _without_tags(session, found)
     expression = _parsed(session, found)
     table = expression.find(exp.Table)
-    name = table and resolved(session, table)
+    name = None if table is None else resolved(session, table)
     if table is None or name is None:
         session.connection.cursor().check_db_and_schema(expression)
         raise syntax_error("CREATE TABLE names no table")

@@ -144,7 +144,8 @@ def _call_at(session: Session, found: Statement, index: int, names: set[str]) ->
     tokens = found.tokens
     if index + 1 >= len(tokens) or not tokens[index + 1].is_symbol("(") or _stored(tokens[index]) not in names:
         return None
-    first, parts = index, (_stored(tokens[index]),)
+    first = index
+    parts: tuple[str, ...] = (_stored(tokens[index]),)
     while first >= 2 and tokens[first - 1].is_symbol(".") and _stored(tokens[first - 2]):
         first -= 2
         parts = (_stored(tokens[first]), *parts)

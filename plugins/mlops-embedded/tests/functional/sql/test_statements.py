@@ -336,11 +336,16 @@ def test_an_unknown_statement_is_refused_and_says_so(cursor: SnowflakeCursor) ->
         "SELECT * FROM read_text('../credential')",
         "COPY INTO @~/x FROM (SELECT * FROM read_text('/etc/hostname'))",
         "SELECT * FROM '/etc/passwd'",
+        "COPY (SELECT 1) TO '/tmp/written.csv'",
+        "ATTACH '/tmp/other.duckdb' AS OTHER",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
     ],
 )
 def test_a_query_reads_no_file_of_this_machine(cursor: SnowflakeCursor, sql: str) -> None:
     with pytest.raises(ProgrammingError):
         cursor.execute(sql)
+        cursor.execute("SELECT * FROM read_csv('/etc/passwd')")
 
 
 def test_writers_in_two_sessions_both_get_through(
