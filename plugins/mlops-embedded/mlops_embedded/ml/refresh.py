@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlops_embedded.catalog import Catalog, Document, ObjectName
@@ -23,6 +23,7 @@ from mlops_embedded.sql.relations import columns
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind
+from mlops_embedded.tasks.engine import engine_of
 
 HISTORY = "dynamic_table_refresh"
 DOWNSTREAM = "DOWNSTREAM"
@@ -111,7 +112,7 @@ def make(session: Session, name: ObjectName, names: list[str], table: DynamicTab
     `names` are the columns as they were written, none for those of the query. What is replaced stays if the query
     fails.
     """
-    started = datetime.now(timezone.utc)
+    started = _now(session)
     listed = f" ({', '.join(names)})" if names else ""
     create = f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ({table.query}) AS _QUERY{listed}"
     with _own_session(session, name, table, owner=session.role) as own:
@@ -134,7 +135,7 @@ def refresh(session: Session, name: ObjectName) -> None:
 
 
 def _refresh(session: Session, document: Document, table: DynamicTable, trigger: str) -> None:
-    name, started = document.name, datetime.now(timezone.utc)
+    name, started = document.name, _now(session)
     error: SnowflakeError | None = None
     statistics: dict[str, int] = {}
     with _own_session(session, name, table, owner=document.body["owner"]) as own:
@@ -182,6 +183,11 @@ def _own_session(session: Session, name: ObjectName, table: DynamicTable, *, own
         own.close()
 
 
+def _now(session: Session) -> datetime:
+    """What time it is for lags: the clock that task schedules follow, which a test may move."""
+    return engine_of(session.account).clock.now()
+
+
 def _one_at_a_time(name: ObjectName) -> threading.Lock:
     """The lock that two refreshes of a table wait at."""
     with _locks_lock:
@@ -197,7 +203,7 @@ def _record(
     statistics: dict[str, int],
     error: SnowflakeError | None,
 ) -> None:
-    ended = datetime.now(timezone.utc)
+    ended = _now(session)
     body = {
         "name": name.name, "state": "FAILED" if error else "SUCCEEDED", "code": error.code if error else "SUCCESS",
         "message": error.message if error else None, "started": started.timestamp(), "ended": ended.timestamp(),
@@ -205,7 +211,7 @@ def _record(
         "action": "REINITIALIZE" if trigger == "CREATION" else "FULL", "warehouse": table.warehouse,
     }  # fmt: skip
     number = session.catalog.next_number(HISTORY)
-    session.catalog.put(Document(HISTORY, ObjectName(name.database, name.schema, f"{number:012d}"), body))
+    session.catalog.put(Document(HISTORY, ObjectName(name.database, name.schema, f"{number:012d}"), body, ended))
     session.catalog.execute(
         "DELETE FROM documents WHERE kind = ? AND created_on < ?", (HISTORY, (ended - _HISTORY_KEPT).timestamp())
     )
@@ -263,7 +269,7 @@ def _bring_up_to_date(session: Session, name: ObjectName) -> None:
         table = DynamicTable.of(document.body)
         # a table that is refreshed wants rows as new as its own of those it reads
         for_downstream = bool(chain) and table.state == "ACTIVE"
-        if for_downstream or table.is_due(datetime.now(timezone.utc).timestamp()):
+        if for_downstream or table.is_due(_now(session).timestamp()):
             try:
                 _refresh(session, document, table, "SCHEDULED")
             except SnowflakeError:

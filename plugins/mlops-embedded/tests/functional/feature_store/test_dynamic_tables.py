@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import snowflake.connector
@@ -26,20 +25,20 @@ def totals(session: Session, table: str) -> dict[int, float]:
     return {row["ID"]: row["TOTAL"] for row in session.sql(f"SELECT * FROM {table}").collect()}
 
 
-def grow_older(server: EmbeddedSnowflake, seconds: int) -> None:
-    """Let every dynamic table's last refresh be so long ago: the server is stopped, and its file is changed."""
-    server.stop()
-    with sqlite3.connect(server.running.state.catalog) as catalog:
-        for name, body in catalog.execute("SELECT name, body FROM documents WHERE kind = 'table'").fetchall():
-            facts = json.loads(body)
-            if "dynamic" in facts:
-                for moment in ("attempted_at", "data_timestamp"):
-                    facts["dynamic"][moment] -= seconds
-                catalog.execute(
-                    "UPDATE documents SET body = ? WHERE kind = 'table' AND name = ?", (json.dumps(facts), name)
-                )
-    catalog.close()
-    server.restart()
+@pytest.fixture
+def forward(embedded_snowflake: EmbeddedSnowflake) -> Iterator[Callable[[timedelta], datetime]]:
+    """Moves the clock that lags and schedules follow, and says what time it is then; `timedelta()` only stops it."""
+    now = datetime.now(timezone.utc)
+
+    def move(by: timedelta) -> datetime:
+        nonlocal now
+        now += by
+        embedded_snowflake.admin.set_clock(now)
+        return now
+
+    move(timedelta())
+    yield move
+    embedded_snowflake.admin.set_clock(None)
 
 
 @pytest.mark.embedded("FeatureStore: managed feature views (dynamic tables), refreshed on demand")
@@ -105,7 +104,10 @@ def test_a_feature_view_is_suspended_and_resumed(
 @pytest.mark.embedded("FeatureStore: feature views on a cron schedule, refreshed by their task")
 @pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
 def test_the_task_of_a_cron_feature_view_refreshes_it(
-    store: FeatureStore, session: Session, amounts: Callable[..., FeatureView]
+    store: FeatureStore,
+    session: Session,
+    amounts: Callable[..., FeatureView],
+    forward: Callable[[timedelta], datetime],
 ) -> None:
     view = amounts("NIGHTLY", refresh_freq="0 3 * * * Europe/Zurich", query=TOTALS)
     before = totals(session, view.fully_qualified_name())
@@ -113,7 +115,7 @@ def test_the_task_of_a_cron_feature_view_refreshes_it(
     assert store.get_feature_view("NIGHTLY", "V1").refresh_freq == "0 3 * * * Europe/Zurich"
     assert totals(session, view.fully_qualified_name()) == before
 
-    session.sql(f"EXECUTE TASK {view.fully_qualified_name()}").collect()
+    forward(timedelta(days=1))
 
     until = time.monotonic() + 10
     while store.get_refresh_history(view).count() < 2 and time.monotonic() < until:
@@ -142,9 +144,7 @@ def test_an_update_changes_lag_schedule_warehouse_and_description(
 @pytest.mark.embedded("Dynamic tables: refreshed on read when older than the lag, unless suspended")
 @pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
 def test_rows_older_than_the_lag_are_refreshed_when_read_unless_suspended(
-    embedded_snowflake: EmbeddedSnowflake,
-    session: Session,
-    amounts: Callable[..., FeatureView],
+    session: Session, amounts: Callable[..., FeatureView], forward: Callable[[timedelta], datetime]
 ) -> None:
     short = amounts("SHORT_LAG", refresh_freq="10 minutes", query=TOTALS)
     long = amounts("LONG_LAG", refresh_freq="20 minutes", query=TOTALS)
@@ -155,8 +155,10 @@ def test_rows_older_than_the_lag_are_refreshed_when_read_unless_suspended(
     event(session, 4, 7.0)
     assert totals(session, "EMBEDDED.PUBLIC.OVER") == before
 
-    grow_older(embedded_snowflake, 600)
+    forward(timedelta(minutes=9, seconds=59))
+    assert totals(session, "EMBEDDED.PUBLIC.OVER") == before
 
+    forward(timedelta(seconds=1))
     assert totals(session, "EMBEDDED.PUBLIC.OVER") == {**before, 4: 7.0}
     assert totals(session, short.fully_qualified_name()) == {**before, 4: 7.0}
     assert totals(session, long.fully_qualified_name()) == before
@@ -205,6 +207,27 @@ def test_a_refresh_that_fails_keeps_the_rows_and_says_why(session: Session) -> N
     ).collect()
     assert failed["STATE"] == "FAILED"
     assert "SOURCE" in failed["STATE_MESSAGE"]
+
+
+@pytest.mark.embedded("Dynamic tables: suspended after five scheduled refreshes that failed in a row")
+def test_five_failures_in_a_row_suspend_a_table_and_keep_its_rows(
+    session: Session, forward: Callable[[timedelta], datetime]
+) -> None:
+    session.sql("CREATE TABLE EMBEDDED.PUBLIC.WILL_GO AS SELECT 1 AS A").collect()
+    session.sql(
+        "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.FAILING TARGET_LAG = '1 minute' WAREHOUSE = COMPUTE_WH AS "
+        "SELECT A FROM EMBEDDED.PUBLIC.WILL_GO"
+    ).collect()
+    session.sql("DROP TABLE EMBEDDED.PUBLIC.WILL_GO").collect()
+
+    states = []
+    for _ in range(5):
+        forward(timedelta(minutes=1))
+        assert session.sql("SELECT A FROM EMBEDDED.PUBLIC.FAILING").collect() == [(1,)]
+        [shown] = session.sql("SHOW DYNAMIC TABLES LIKE 'FAILING' IN EMBEDDED.PUBLIC").collect()
+        states.append(shown["scheduling_state"])
+
+    assert states == ["ACTIVE"] * 4 + ["SUSPENDED"]
 
 
 @pytest.mark.parametrize(
