@@ -1,4 +1,4 @@
-"""What a feature store holds when its server was killed."""
+"""What a feature store holds when its server was stopped or killed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from snowflake.ml.feature_store import FeatureStore, FeatureView
 from snowflake.snowpark import Session
 
 
-@pytest.mark.embedded("FeatureStore: entities, feature views, training sets and datasets survive kill -9")
+@pytest.mark.embedded("FeatureStore: entities, feature views, training sets and datasets survive a stop and kill -9")
 @pytest.mark.filterwarnings("ignore:Your pipeline won't be incrementally refreshed")
-def test_a_feature_store_survives_a_kill(
+def test_a_feature_store_survives_a_stop_and_a_kill(
     embedded_snowflake: EmbeddedSnowflake,
     store: FeatureStore,
     session: Session,
@@ -29,15 +29,19 @@ def test_a_feature_store_survives_a_kill(
     )
     store.generate_training_set(spine, views[:1], spine_timestamp_col="TS", save_as="SAVED")
 
+    def is_as_it_was() -> None:
+        assert [(row["NAME"], row["DESC"]) for row in store.list_entities().collect()] == [("CUSTOMER", "who buys")]
+        for view in views:
+            found = store.get_feature_view(str(view.name), "V1")
+            assert (found.desc, found.refresh_freq) == (view.desc, view.refresh_freq)
+            assert sorted(row["AMOUNT"] for row in store.read_feature_view(found).collect()) == [1.5, 2.5, 3.5]
+        assert store.get_refresh_history(views[1]).count() == 1
+        assert dataset.list_versions() == ["v1"]
+        assert dataset.read.to_pandas().to_dict("records") == [{"ID": 1, "AMOUNT": 1.5}]
+        assert [row["AMOUNT"] for row in session.table("EMBEDDED.FEATURES.SAVED").collect()] == [1.5]
+
+    embedded_snowflake.restart()
+    is_as_it_was()
     embedded_snowflake.kill()
     embedded_snowflake.restart()
-
-    assert [(row["NAME"], row["DESC"]) for row in store.list_entities().collect()] == [("CUSTOMER", "who buys")]
-    for view in views:
-        found = store.get_feature_view(str(view.name), "V1")
-        assert (found.desc, found.refresh_freq) == (view.desc, view.refresh_freq)
-        assert sorted(row["AMOUNT"] for row in store.read_feature_view(found).collect()) == [1.5, 2.5, 3.5]
-    assert store.get_refresh_history(views[1]).count() == 1
-    assert dataset.list_versions() == ["v1"]
-    assert dataset.read.to_pandas().to_dict("records") == [{"ID": 1, "AMOUNT": 1.5}]
-    assert [row["AMOUNT"] for row in session.table("EMBEDDED.FEATURES.SAVED").collect()] == [1.5]
+    is_as_it_was()
