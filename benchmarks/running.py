@@ -26,7 +26,9 @@ def main() -> None:
     many = options.nodes * 10
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        python = environment(folder / "venv", [_plugin(folder, sizes=(1, options.nodes, many))])
+        python = environment(
+            folder / "venv", [_plugin(folder, 1), _plugin(folder, options.nodes), _plugin(folder, many)]
+        )
         environ = clean_environ(folder)
         subprocess.run(
             [python, "-m", "mlops", "nodes", "list"], cwd=folder, env=environ, check=True, capture_output=True
@@ -91,30 +93,37 @@ main()
 """
 
 
-def _plugin(folder: Path, sizes: tuple[int, ...]) -> Path:
-    """Write a plugin with chains of nodes, each reading what the one before wrote, and as many that read nothing."""
-    lines = ["from mlops import Pipeline, hookimpl, node", "", "def make(kind, size, index):"]
-    lines += ["    if kind == 'wide' or index == 0:", "        def function():", "            return index"]
-    lines += [
-        "    else:",
-        "        def function(inputs):",
-        "            return inputs[f'{kind}_{size}_d{index - 1}'] + 1",
+def _plugin(folder: Path, size: int) -> Path:
+    """Write a plugin with a chain of nodes, each reading what the one before wrote, and as many that read nothing."""
+    code = f"""
+from mlops import Pipeline, hookimpl, node
+
+
+def make(kind, index):
+    reads = [f"{{kind}}_{size}_d{{index - 1}}"] if kind == "chain" and index else None
+    if reads is None:
+        def function():
+            return index
+    else:
+        def function(inputs):
+            return inputs[reads[0]] + 1
+    return node(name=f"{{kind}}_{size}_n{{index}}", outputs=[f"{{kind}}_{size}_d{{index}}"], inputs=reads)(function)
+
+
+@hookimpl
+def register_nodes():
+    return [make(kind, index) for kind in ("chain", "wide") for index in range({size})]
+
+
+@hookimpl
+def register_pipelines():
+    return [
+        Pipeline(f"{{kind}}_{size}", nodes=[f"{{kind}}_{size}_n{{index}}" for index in range({size})])
+        for kind in ("chain", "wide")
     ]
-    lines += ["    reads = [f'{kind}_{size}_d{index - 1}'] if kind == 'chain' and index else None"]
-    lines += [
-        "    return node(name=f'{kind}_{size}_n{index}', outputs=[f'{kind}_{size}_d{index}'], inputs=reads)(function)",
-        "",
-    ]
-    lines += [
-        f"KINDS = [(kind, size) for size in {sizes!r} for kind in ('chain', 'wide') if size < 10000 or kind == 'chain']"
-    ]
-    lines += ["@hookimpl", "def register_nodes():"]
-    lines += ["    return [make(kind, size, index) for kind, size in KINDS for index in range(size)]"]
-    lines += ["@hookimpl", "def register_pipelines():"]
-    lines += [
-        "    return [Pipeline(f'{kind}_{size}', nodes=[f'{kind}_{size}_n{index}' for index in range(size)]) for kind, size in KINDS]"
-    ]
-    return wheel(folder, "bench-chain", {"bench_chain.py": "\n".join(lines)}, "[mlops.plugins]\nchain = bench_chain\n")
+"""
+    module = f"bench_nodes_{size}"
+    return wheel(folder, f"bench-nodes-{size}", {f"{module}.py": code}, f"[mlops.plugins]\nnodes = {module}\n")
 
 
 def _fresh_interpreter(python: Path, folder: Path) -> float:

@@ -56,7 +56,7 @@ def graph(pipeline: str, form: str, run_name: str | None, output: Path | None) -
         )
     text = render(drawn, form, outcome)
     if output is None:
-        click.echo(text)
+        click.echo(text, nl=False)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -111,7 +110,6 @@ class _Bars:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             SpinnerColumn,
             TextColumn,
@@ -125,14 +123,15 @@ class _Bars:
             SpinnerColumn(finished_text=" "),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
             console=Console(file=stream, highlight=False),
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._overall: TaskID = self._progress.add_task("run", total=len(nodes))
+        self._overall: TaskID = self._progress.add_task("run", total=len(nodes), count=f"0/{len(nodes)}")
+        self._total, self._done = len(nodes), 0
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> _Bars:
@@ -145,7 +144,7 @@ class _Bars:
 
     def node_started(self, node: Node, attempt: int) -> None:
         again = f" (attempt {attempt})" if attempt > 1 else ""
-        self._tasks[node.full_name] = self._progress.add_task(f"{node.name}{again}", total=None)
+        self._tasks[node.full_name] = self._progress.add_task(f"{node.name}{again}", total=None, count="")
 
     def node_ended(self, node: Node, outcome: NodeOutcome, retry_in: float | None) -> None:
         from rich.text import Text
@@ -153,11 +152,7 @@ class _Bars:
         if task := self._tasks.pop(node.full_name, None):
             self._progress.remove_task(task)
         if retry_in is None:
-            self._progress.advance(self._overall)
+            self._done += 1
+            self._progress.update(self._overall, advance=1, count=f"{self._done}/{self._total}")
         style = {State.SUCCEEDED: "green", State.REUSED: "cyan", State.FAILED: "red"}.get(outcome.state, "yellow")
         self._progress.console.print(Text(line_of(node, outcome, retry_in), style=style))
-
-
-def elapsed_since(start: float) -> str:
-    """Return how long ago ``start`` was, for people."""
-    return seconds(time.time() - start)
