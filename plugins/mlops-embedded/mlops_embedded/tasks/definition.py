@@ -166,7 +166,9 @@ class Task:
         known = {f.name for f in fields(TaskSettings)}
         settings = {key: value for key, value in body["settings"].items() if key in known}
         settings["predecessors"] = tuple(settings["predecessors"])
-        moments = {key: datetime.fromisoformat(body[key]) if body[key] else None for key in _MOMENTS}
+        moments: dict[str, Any] = {}
+        for key in _MOMENTS:
+            moments[key] = datetime.fromisoformat(body[key]) if body[key] else None
         plain = {key: body[key] for key in _PLAIN}
         return cls(name, TaskSettings(**settings), created_on=created_on, **plain, **moments)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.errors import SnowflakeError, invalid_value
-from mlops_embedded.sql.session import Principal
+from mlops_embedded.principal import Principal
 from mlops_embedded.tasks import runs
 from mlops_embedded.tasks.changes import current_graph, get_task, require_execution, set_version, suspend_task
 from mlops_embedded.tasks.clock import Clock

@@ -13,7 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.sql.session import Principal, Session
+from mlops_embedded.principal import Principal
+from mlops_embedded.sql.session import Session
 from mlops_embedded.tasks import runs
 from mlops_embedded.tasks.clock import Clock
 from mlops_embedded.tasks.definition import DEFAULT_TIMEOUT_MS, Task
@@ -94,13 +95,6 @@ class GraphExecution:
     def _drive(self) -> None:
         try:
             while self._attempt():
-                again = replace(
-                    self.run,
-                    attempt=self.run.attempt + 1,
-                    started_time=self._clock.now(),
-                    completed_time=None,
-                )
-                self.run = self._history.put_run(replace(again, state=runs.EXECUTING))
                 self._states = runs.states_to_keep(self._graph, self._states)
         except Exception:  # a bug of ours must not leave a run that never ends
             logger.exception("the run of %s failed", self.run.root)
@@ -119,10 +113,7 @@ class GraphExecution:
                 stopping = self._stopping
             step = runs.next_step(self._graph, self._states, retries_left=0 if stopping else retries)
             if step.outcome is not None or (stopping and not self._running):
-                state = step.outcome or (stopping or (runs.CANCELLED,))[0]
-                self.run = self._history.put_run(
-                    replace(self.run, state=state, completed_time=self._clock.now())
-                )
+                self._end_attempt(step.outcome or (stopping or (runs.CANCELLED,))[0], again=step.retry)
                 return step.retry
             if not stopping:
                 for name in step.start:
@@ -131,6 +122,17 @@ class GraphExecution:
             self._states[name] = state
             if name == self._graph.root.name.name:
                 self._root_ended()
+
+    def _end_attempt(self, state: str, *, again: bool) -> None:
+        """Record how the attempt ended, together with the next one's start, so that nobody sees the run at rest."""
+        now = self._clock.now()
+        with self._account.catalog.transaction():
+            self.run = self._history.put_run(replace(self.run, state=state, completed_time=now))
+            if again:
+                following = replace(
+                    self.run, attempt=self.run.attempt + 1, started_time=now, completed_time=None
+                )
+                self.run = self._history.put_run(replace(following, state=runs.EXECUTING))
 
     def _start(self, task: Task, whole: float) -> None:
         own = task.settings.timeout
@@ -167,7 +169,9 @@ class GraphExecution:
             scheduled_time=self.run.scheduled_time if task is self._graph.root else now,
             started_time=now, query_id=str(uuid.uuid4()),
         )  # fmt: skip
-        state, code, message = runs.FAILED, "000603", ""
+        state: str = runs.FAILED
+        code: str | None = "000603"
+        message: str | None = None
         try:
             self._history.put_task(record)
             state, code, message = self._run_body(task, record, running)

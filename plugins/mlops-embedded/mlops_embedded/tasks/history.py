@@ -188,17 +188,46 @@ class History:
             values,
         )
         return [
-            GraphRun(*row[:4], ObjectName(*row[4:7]), *row[7:11], _required(row[11]), *map(_moment, row[12:]))
-            for row in rows
+            GraphRun(
+                group,
+                attempt,
+                run_id,
+                root_id,
+                ObjectName(database, schema, root),
+                version,
+                config,
+                source,
+                state,
+                _required(scheduled),
+                _moment(started),
+                _moment(completed),
+            )
+            for (
+                group,
+                attempt,
+                run_id,
+                root_id,
+                database,
+                schema,
+                root,
+                version,
+                config,
+                source,
+                state,
+                scheduled,
+                started,
+                completed,
+            ) in rows
         ]
 
     def _tasks(self, where: str, values: Sequence[object]) -> list[TaskRun]:
         names = ", ".join(_COLUMNS)
         rows = self._catalog.rows(f"SELECT {names} FROM task_runs {where}", values)
-        return [
-            TaskRun(*row[:5], _required(row[5]), row[6], _moment(row[7]), _moment(row[8]), *row[9:])
-            for row in rows
-        ]
+        return [_task_run(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+
+def _task_run(row: dict[str, Any]) -> TaskRun:
+    return TaskRun(**{**row, **{key: _moment(row[key]) for key in row if key.endswith("_time")}})
 
 
 _COLUMNS = tuple(f.name for f in fields(TaskRun))

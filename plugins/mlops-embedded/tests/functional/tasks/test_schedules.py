@@ -163,6 +163,25 @@ def test_a_triggered_task_runs_when_its_condition_holds(sql: Sql, clock: Time) -
     assert sql("SELECT N FROM SEEN") == [{"N": 1}]
 
 
+@pytest.mark.embedded("Tasks: a root triggered by a stream runs once for what it consumes")
+def test_a_task_that_a_stream_triggers_runs_once_for_what_it_consumes(sql: Sql, clock: Time) -> None:
+    sql("CREATE TABLE SOURCE (N NUMBER)")
+    sql("CREATE TABLE TARGET (N NUMBER)")
+    sql("CREATE STREAM NEWS ON TABLE SOURCE")
+    sql("CREATE TASK R WHEN SYSTEM$STREAM_HAS_DATA('NEWS') AS INSERT INTO TARGET SELECT N FROM NEWS")
+    sql("ALTER TASK R RESUME")
+    clock.move(timedelta(seconds=30))
+    assert runs(sql, 0) == []
+    sql("INSERT INTO SOURCE VALUES (1), (2)")
+
+    for _ in range(3):
+        clock.move(timedelta(seconds=30))
+        found = runs(sql, 1)
+
+    assert [r["STATE"] for r in found] == ["SUCCEEDED"]
+    assert sql("SELECT COUNT(*) AS C FROM TARGET") == [{"C": 2}]
+
+
 def test_a_wrong_schedule_is_refused(sql: Sql) -> None:
     with pytest.raises(ProgrammingError, match="not a time zone"):
         sql("CREATE TASK R SCHEDULE = 'USING CRON 0 9 * * * Europe/Atlantis' AS SELECT 1")
