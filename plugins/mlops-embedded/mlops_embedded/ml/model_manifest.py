@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from mlops_embedded.errors import SnowflakeError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,33 @@ class Method:
         return "TABLE (" + ", ".join(f"{output.name} {output.type}" for output in self.outputs) + ")"
 
 
+@dataclass(frozen=True, slots=True)
+class LineageSource:
+    """What a model was made from: `type` is EXPERIMENT or DATASET, with a version (a run), or QUERY."""
+
+    type: str
+    entity: str
+    version: str | None = None
+
+
 def read_methods(folder: Path) -> tuple[Method, ...]:
     """Return the methods of a packaged model.
 
     Raises:
         SnowflakeError 398507: there is no MANIFEST.yml, or it is none.
     """
+    return tuple(_read(folder, lambda manifest: [_method(method) for method in manifest["methods"]]))
+
+
+def read_lineage_sources(folder: Path) -> tuple[LineageSource, ...]:
+    """Return what the model was made from, as the client wrote it down; errors are those of `read_methods`."""
+    return tuple(_read(folder, lambda manifest: [LineageSource(**s) for s in manifest.get("lineage_sources", [])]))
+
+
+def _read(folder: Path, part: Callable[[dict[str, Any]], list[T]]) -> list[T]:
     try:
-        manifest: dict[str, Any] = yaml.safe_load((folder / "MANIFEST.yml").read_text(encoding="utf-8"))
-        return tuple(_method(method) for method in manifest["methods"])
-    except (FileNotFoundError, yaml.YAMLError, KeyError, TypeError, IndexError) as error:
+        return part(yaml.safe_load((folder / "MANIFEST.yml").read_text(encoding="utf-8")))
+    except (FileNotFoundError, yaml.YAMLError, AttributeError, KeyError, TypeError, IndexError) as error:
         raise SnowflakeError(
             f"Unable to read file MANIFEST.yml of the model: {type(error).__name__}: {error}",
             code="398507",

@@ -19,7 +19,7 @@ import yaml
 from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.tags import Tagged, set_tag, tags_of, untag
 from mlops_embedded.errors import SnowflakeError, already_exists, does_not_exist, not_authorized, syntax_error
-from mlops_embedded.ml.model_manifest import Method, read_methods
+from mlops_embedded.ml.model_manifest import LineageSource, Method, read_lineage_sources, read_methods
 from mlops_embedded.sql.locations import Location, object_folder, snow_location, split_name
 from mlops_embedded.sql.session import Session
 from mlops_embedded.state import folder_name
@@ -39,6 +39,8 @@ class ModelVersion:
     metadata: str | None = None
     """JSON text that belongs to the client (metrics are in it), kept as it was written."""
     aliases: tuple[str, ...] = ()
+    sources: tuple[LineageSource, ...] = ()
+    """What it was made from: lineage is read here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,8 @@ def _take(session: Session, model: ObjectName, version: str, source: Source) -> 
     shutil.copytree(source.folder, fresh)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-    return ModelVersion(version, datetime.now(timezone.utc).isoformat(), source.user, source.credential)
+    now = datetime.now(timezone.utc).isoformat()
+    return ModelVersion(version, now, source.user, source.credential, sources=read_lineage_sources(folder))
 
 
 def change_version(
@@ -242,5 +245,10 @@ def _save(session: Session, model: Model) -> None:
 
 def _model(document: Document) -> Model:
     body = document.body
-    versions = tuple(ModelVersion(**{**v, "aliases": tuple(v["aliases"])}) for v in body["versions"])
+    versions = tuple(_version(version) for version in body["versions"])
     return Model(document.name, document.created_on, body["owner"], body["comment"], body["default_version"], versions)
+
+
+def _version(facts: dict[str, Any]) -> ModelVersion:
+    sources = tuple(LineageSource(**source) for source in facts["sources"])
+    return ModelVersion(**{**facts, "aliases": tuple(facts["aliases"]), "sources": sources})

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from mlops_embedded.life import EmbeddedSnowflake
+from sklearn.pipeline import Pipeline
 from snowflake.ml.experiment import ExperimentTracking
+from snowflake.ml.registry import Registry
 from snowflake.snowpark import Session
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
@@ -104,6 +107,29 @@ def test_what_is_deleted_is_gone(tracking: ExperimentTracking, session: Session,
 
     tracking.delete_experiment(name)
     assert session.sql(f"SHOW EXPERIMENTS LIKE '{name}'").collect() == []
+
+
+@pytest.mark.embedded("Experiments: models logged in a run, found by lineage in both directions")
+def test_a_model_knows_the_run_that_logged_it(
+    tracking: ExperimentTracking, registry: Registry, pipeline: Pipeline, customers: pd.DataFrame
+) -> None:
+    with tracking.start_run("SEARCH") as run:
+        logged = registry.log_model(pipeline, model_name="FOUND", version_name="V1", sample_input_data=customers.head(5))
+    with tracking.start_run("ANOTHER"):
+        pass
+
+    [version] = tracking.list_model_versions("SEARCH")
+    assert (version.fully_qualified_model_name, version.version_name) == ("EMBEDDED.PUBLIC.FOUND", "V1")
+    assert tracking.list_model_versions("ANOTHER") == []
+    [source] = logged.lineage(direction="upstream")
+    assert (source.name, source.experiment_name) == (run.name, run.experiment_name)
+    registry.delete_model("FOUND")
+    assert tracking.list_model_versions("SEARCH") == []
+
+
+def test_lineage_of_tables_is_refused_as_unknown(session: Session) -> None:
+    with pytest.raises(SnowparkSQLException, match="does not know lineage of TABLE"):
+        session.lineage.trace("EMBEDDED.PUBLIC.T", "TABLE").collect()
 
 
 @pytest.mark.embedded("Experiments: a running run goes on after kill -9 of the server")
