@@ -267,6 +267,27 @@ def test_a_record_has_the_rows_and_columns(store: FileStore) -> None:
         assert [name for name, _ in record.columns or ()] == ["tenure", "plan"]
 
 
+def test_only_columns_that_repeat_themselves_get_a_dictionary(store: FileStore) -> None:
+    rows = 50_000
+    frame = pandas.DataFrame(
+        {
+            "amount": numpy.random.default_rng(7).normal(size=rows),
+            "flag": numpy.tile([0.0, 1.0], rows // 2),
+            "half": numpy.arange(rows, dtype="float16"),
+            "at.time": pandas.date_range("2024", periods=rows, freq="s", tz="UTC"),
+            "month": pandas.period_range("2024", periods=rows, freq="min"),
+            "plan": ["a", "b"] * (rows // 2),
+        }
+    )
+
+    record = store.write("wide", frame)
+
+    group = parquet.read_metadata(store.path(record)).row_group(0)
+    columns = {group.column(n).path_in_schema: group.column(n).has_dictionary_page for n in range(group.num_columns)}
+    assert (columns["amount"], columns["at.time"], columns["flag"], columns["plan"]) == (False, False, True, True)
+    assert_frame_equal(store.read(record), frame)  # type: ignore[arg-type]  # a DataFrame
+
+
 def test_a_parquet_file_of_someone_else_is_read(store: FileStore, tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "theirs.parquet")
     polars.DataFrame({"a": [1]}).write_parquet(tmp_path / "polars.parquet")
