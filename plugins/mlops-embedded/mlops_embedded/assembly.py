@@ -30,6 +30,7 @@ STATEMENT_MODULES = (
     "mlops_embedded.ml.entity_detail",
     "mlops_embedded.ml.asof",
     "mlops_embedded.ml.model_statements",
+    "mlops_embedded.jobs.methods",  # before the calls of models, which have a `!` too
     "mlops_embedded.ml.model_calls",
     "mlops_embedded.ml.experiment_statements",
     "mlops_embedded.ml.lineage",

@@ -59,6 +59,11 @@ def find_image(file: Path, name: str) -> Image:
     )
 
 
+def image_names(file: Path) -> list[str]:
+    """Return the names of all entries, /database/schema/repository/image[:tag], sorted."""
+    return sorted(_entries(file))
+
+
 def _without_registry(name: str) -> str:
     host, slash, rest = name.partition("/")
     if slash and host and ("." in host or ":" in host):

@@ -100,10 +100,16 @@ def is_scalar(name: str) -> bool:
 
 def expand(session: Session, found: Statement) -> Statement:
     """Return the query with every registered function replaced, innermost first, and every rewrite applied."""
-    for rewrite in _REWRITES:
-        found = rewrite(session, found)
+    found = rewritten(session, found)
     while (replaced := _replace_last_call(session, found)) is not None:
         found = replaced
+    return found
+
+
+def rewritten(session: Session, found: Statement) -> Statement:
+    """Return the statement with every registered rewrite applied, in the order of their registration."""
+    for rewrite in _REWRITES:
+        found = rewrite(session, found)
     return found
 
 

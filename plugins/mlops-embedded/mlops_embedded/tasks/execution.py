@@ -143,6 +143,8 @@ class GraphExecution:
         with self._lock:
             self._running[name] = running
             self._states[name] = runs.EXECUTING
+            if self._stopping is not None:
+                running.stop(*self._stopping)
         threading.Thread(target=self._execute, args=(task, running), name=f"task {name}", daemon=True).start()
 
     def _wait(self) -> tuple[str, str]:

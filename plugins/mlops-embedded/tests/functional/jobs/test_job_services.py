@@ -222,6 +222,17 @@ def test_dropping_an_asynchronous_job_ends_it_with_sigterm(sql: Sql, pool: Embed
     assert marker.read_text() == str(signal.SIGTERM.value)
 
 
+@pytest.mark.embedded("Jobs: SPCS_CANCEL_JOB and SPCS_WAIT_FOR")
+def test_a_job_is_waited_for_and_cancelled_by_its_methods(sql: Sql) -> None:
+    sql(job(specification("import time; time.sleep(60)"), "NAME = METHODS ASYNC = TRUE"))
+
+    assert sql("CALL METHODS!SPCS_WAIT_FOR('RUNNING', 10)") == [{"SPCS_WAIT_FOR": True}]
+    assert sql("CALL METHODS!SPCS_WAIT_FOR('DONE', 0.1)") == [{"SPCS_WAIT_FOR": False}]
+    [said] = sql("SELECT EMBEDDED.PUBLIC.METHODS!SPCS_CANCEL_JOB() AS SAID")
+    assert said == {"SAID": "Job METHODS is being cancelled."}
+    assert sql("CALL METHODS!SPCS_WAIT_FOR('CANCELLED', 10)") == [{"SPCS_WAIT_FOR": True}]
+
+
 def test_cancelling_the_statement_cancels_its_job(pool: EmbeddedSnowflake, sql: Sql) -> None:
     with (
         snowflake.connector.connect(**pool.connection) as other,
