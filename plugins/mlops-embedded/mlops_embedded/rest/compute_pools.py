@@ -7,8 +7,11 @@ from typing import Any
 
 from starlette.routing import Route
 
-from mlops_embedded.catalog import Document
+from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.errors import SnowflakeError
+from mlops_embedded.jobs.runner import runner_of
+from mlops_embedded.jobs.service import KIND as SERVICE
+from mlops_embedded.jobs.service import JobService
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, boolean, identifier, integer, one_of, required
 from mlops_embedded.rest.resource import Action, Creation, Level, Resource, replace_properties, store
 from mlops_embedded.rest.routes import only_parameters, routes
@@ -89,12 +92,37 @@ def suspend(session: Session, pool: Document) -> None:
     session.catalog.update("compute_pool", pool.name, state="SUSPENDED", updated_on=_now())
 
 
+def _stop_all(session: Session, pool: Document, request: ApiRequest) -> None:
+    """Drop every job on the pool, ended ones too."""
+    runner = runner_of(session.account)
+    for job in _jobs_on(session, pool.name):
+        runner.drop(session, job.name)
+
+
+def _drop(session: Session, name: ObjectName) -> None:
+    running = [str(job.name) for job in _jobs_on(session, name) if not job.ended]
+    if running:
+        raise SnowflakeError(
+            f"Invalid state: compute pool {name} still runs {', '.join(running)}. Stop all services first.",
+            code="392507",
+            sqlstate="22023",
+        )
+    session.catalog.delete("compute_pool", name)
+
+
+def _jobs_on(session: Session, pool: ObjectName) -> list[JobService]:
+    jobs = (JobService.of(document) for document in session.catalog.list(SERVICE))
+    return [job for job in jobs if job.request.compute_pool == pool.name]
+
+
 def _shown(session: Session, pool: Document) -> dict[str, Any]:
-    running = pool.body["state"] != "SUSPENDED"
-    nodes = pool.body["min_nodes"] if running else 0
+    jobs = sum(not job.ended for job in _jobs_on(session, pool.name))
+    suspended = pool.body["state"] == "SUSPENDED"
+    nodes = 0 if suspended else pool.body["min_nodes"]
+    active = min(jobs, nodes)
     return {
-        "num_services": 0, "num_jobs": 0, "active_nodes": 0, "idle_nodes": nodes, "target_nodes": nodes,
-        "is_exclusive": False,
+        "state": "ACTIVE" if active else pool.body["state"], "num_services": 0, "num_jobs": jobs,
+        "active_nodes": active, "idle_nodes": nodes - active, "target_nodes": nodes, "is_exclusive": False,
     }  # fmt: skip
 
 
@@ -123,10 +151,13 @@ COMPUTE_POOL = Resource(
     body=_BODY,
     create=_create,
     alter=_alter,
+    drop=_drop,
     shown=_shown,
     actions={
         "resume": Action(lambda session, pool, request: resume(session, pool), "OPERATE"),
         "suspend": Action(lambda session, pool, request: suspend(session, pool), "OPERATE"),
+        "stop-all-services": Action(_stop_all, "OPERATE"),
+        "stopallservices": Action(_stop_all, "OPERATE"),
     },
     filters=frozenset({"like", "startsWith", "showLimit"}),
     create_parameters=frozenset({"initiallySuspended"}),
@@ -135,7 +166,7 @@ COMPUTE_POOL = Resource(
 )
 
 register_create(COMPUTE_POOL, flags={"INITIALLY_SUSPENDED": "initiallySuspended"})
-register_alter(COMPUTE_POOL, {"RESUME": "resume", "SUSPEND": "suspend"})
+register_alter(COMPUTE_POOL, {"RESUME": "resume", "SUSPEND": "suspend", "STOP ALL": "stop-all-services"})
 register_drop(COMPUTE_POOL)
 register_show(
     COMPUTE_POOL,

@@ -1,4 +1,4 @@
-"""Image repositories: names under which container images are found; no registry serves them here."""
+"""Image repositories: names under which jobs find their images; no registry serves them, the images file does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from starlette.routing import Route
 
-from mlops_embedded.catalog import Document
+from mlops_embedded.catalog import Document, ObjectName
+from mlops_embedded.jobs.images import image_file, image_names
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, identifier, required
 from mlops_embedded.rest.resource import Level, Resource
 from mlops_embedded.rest.routes import object_name, object_path, only_parameters, routes
@@ -21,10 +22,12 @@ REGISTRY = "embedded.registry.localhost"
 """The host in `repository_url`; .localhost is never looked up on a network."""
 
 
+def _path(name: ObjectName) -> str:
+    return "/".join(str(part).lower() for part in (name.database, name.schema, name.name))
+
+
 def _shown(session: Session, repository: Document) -> dict[str, Any]:
-    name = repository.name
-    path = "/".join(str(part).lower() for part in (name.database, name.schema, name.name))
-    return {"repository_url": f"{REGISTRY}/{path}"}
+    return {"repository_url": f"{REGISTRY}/{_path(repository.name)}"}
 
 
 IMAGE_REPOSITORY = Resource(
@@ -45,11 +48,21 @@ IMAGE_REPOSITORY = Resource(
 )
 
 
+def _images(session: Session, repository: Document) -> list[dict[str, Any]]:
+    """The images that jobs can run from this repository; what a file names has no digest."""
+    root = _path(repository.name)
+    found = []
+    for name in image_names(image_file(session.account.state.path)):
+        inside = name.lower().removeprefix(f"/{root}/")
+        if inside != name.lower():
+            image, _, tag = inside.partition(":")
+            found.append({"image_name": image, "tags": tag or "latest", "image_path": f"{root}/{inside}"})
+    return found
+
+
 def _list_images(session: Session, request: ApiRequest) -> ApiAnswer:
-    """Nothing can be pushed to a repository here, so none has images."""
     only_parameters(request, ())
-    IMAGE_REPOSITORY.get(session, object_name(request), "READ")
-    return ApiAnswer([])
+    return ApiAnswer(_images(session, IMAGE_REPOSITORY.get(session, object_name(request), "READ")))
 
 
 @statement("SHOW", "IMAGES", "IN", "IMAGE", "REPOSITORY")
@@ -57,8 +70,8 @@ def show_images(session: Session, found: Statement) -> Rowset:
     reader = found.after("SHOW", "IMAGES", "IN", "IMAGE", "REPOSITORY")
     name = session.resolve(reader.name(), "SHOW IMAGES")
     reader.finish()
-    IMAGE_REPOSITORY.get(session, name, "READ")
-    return Rowset.of(("created_on", "image_name", "tags", "digest", "image_path"))
+    images = _images(session, IMAGE_REPOSITORY.get(session, name, "READ"))
+    return Rowset.of(("created_on", "image_name", "tags", "digest", "image_path"), images)
 
 
 register_create(IMAGE_REPOSITORY)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import snowflake.connector
+import yaml
 from mlops_embedded import EmbeddedSnowflake
 from snowflake.core import Root
 
@@ -98,6 +99,13 @@ def sql(connection: Any) -> Callable[[str], list[dict[str, Any]]]:
             return list(cursor.execute(statement).fetchall())
 
     return run
+
+
+def add_images(state: Path, *names: str) -> None:
+    """Let jobs find these images: each is the shell, and its container's arguments are a script."""
+    file = state / "images.yaml"
+    entries = yaml.safe_load(file.read_text()) if file.exists() else {}
+    file.write_text(yaml.safe_dump({**entries, **{name: {"entrypoint": ["sh", "-c"]} for name in names}}))
 
 
 Call = Callable[..., tuple[int, Any]]

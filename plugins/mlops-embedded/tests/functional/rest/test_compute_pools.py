@@ -7,6 +7,9 @@ from snowflake.connector.errors import ProgrammingError
 from snowflake.core import CreateMode, Root
 from snowflake.core.compute_pool import ComputePool
 from snowflake.core.exceptions import APIError, ConflictError, NotFoundError
+from snowflake.core.tag import TagValue
+
+from .conftest import add_images
 
 pytestmark = pytest.mark.embedded("REST and SQL: compute pools")
 
@@ -154,3 +157,37 @@ def test_the_instance_families_are_listed(call):
 
     assert status == 200
     assert {f["name"]: f["gpu_count"] for f in families}["GPU_NV_S"] == 1
+
+
+def test_a_pool_counts_its_jobs_stays_while_they_run_and_stops_them(root: Root, sql, embedded_snowflake):
+    add_images(embedded_snowflake.state, "/embedded/public/images/sleeper")
+    created = root.compute_pools.create(pool("busy"))
+    sql("""EXECUTE JOB SERVICE IN COMPUTE POOL busy NAME = embedded.public.sleeping ASYNC = TRUE FROM SPECIFICATION $$
+spec:
+  containers:
+  - name: main
+    image: /embedded/public/images/sleeper
+    args: ["exec sleep 60"]
+$$""")
+
+    assert (created.fetch().num_jobs, created.fetch().active_nodes, created.fetch().state) == (1, 1, "ACTIVE")
+    with pytest.raises(APIError, match="Stop all services first"):
+        created.drop()
+    created.stop_all_services()
+    assert (created.fetch().num_jobs, created.fetch().state) == (0, "IDLE")
+    sql("ALTER COMPUTE POOL busy STOP ALL")
+    created.drop()
+
+
+def test_tags_are_set_listed_and_unset(root: Root, sql):
+    sql("CREATE TAG embedded.public.team")
+    created = root.compute_pools.create(pool("tagged"))
+    tag = root.databases["embedded"].schemas["public"].tags["team"]
+
+    created.set_tags({tag: TagValue("search")})
+
+    assert [(t.name, value.value) for t, value in created.get_tags().items()] == [("TEAM", "search")]
+    created.unset_tags({tag})
+    assert created.get_tags() == {}
+    with pytest.raises(NotFoundError):
+        created.set_tags({root.databases["embedded"].schemas["public"].tags["nobody"]: TagValue("x")})

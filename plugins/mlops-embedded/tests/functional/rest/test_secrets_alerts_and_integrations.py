@@ -40,13 +40,15 @@ def test_a_secret_is_created_and_never_told(schema, call, sql, wire):
 
 
 @pytest.mark.embedded("REST and SQL: secrets")
-def test_a_secret_is_fetched_by_the_sdk_and_altered_in_sql(schema, sql):
+def test_a_secret_is_fetched_by_the_sdk_and_altered_in_sql(schema, sql, embedded_snowflake):
     sql("CREATE OR REPLACE SECRET altered TYPE = PASSWORD USERNAME = 'me' PASSWORD = 'first'")
 
     sql("ALTER SECRET altered SET USERNAME = 'you' PASSWORD = 'second'")
 
     fetched = schema.secrets["altered"].fetch()
     assert (fetched.name, fetched.username, fetched.password) == ("ALTERED", "you", "")
+    logged = [call["sql"] for call in embedded_snowflake.admin.calls()["calls"] if "SECRET altered" in (call["sql"] or "")]
+    assert logged[0] == "CREATE OR REPLACE SECRET altered TYPE = PASSWORD USERNAME = 'me' PASSWORD = '****'"
     schema.secrets["altered"].drop()
     with pytest.raises(NotFoundError):
         schema.secrets["altered"].fetch()

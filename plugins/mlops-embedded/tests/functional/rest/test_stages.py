@@ -11,6 +11,8 @@ from snowflake.core.exceptions import APIError, ConflictError, NotFoundError
 from snowflake.core.image_repository import ImageRepository
 from snowflake.core.stage import Stage, StageDirectoryTable, StageEncryption
 
+from .conftest import add_images
+
 
 @pytest.fixture
 def schema(root: Root):
@@ -70,14 +72,18 @@ def test_stages_conflict_are_replaced_and_dropped_and_external_ones_are_refused(
 
 
 @pytest.mark.embedded("REST and SQL: image repositories")
-def test_an_image_repository_has_a_url_and_no_images(schema, sql):
-    repository = schema.image_repositories.create(ImageRepository(name="images"))
-
-    assert repository.fetch().repository_url.endswith("/embedded/public/images")
+def test_an_image_repository_has_a_url_and_the_images_that_jobs_find_under_it(schema, sql, embedded_snowflake):
+    repository = schema.image_repositories.create(ImageRepository(name="pictures"))
+    assert repository.fetch().repository_url.endswith("/embedded/public/pictures")
     assert list(repository.list_images_in_repository()) == []
-    assert [row["name"] for row in sql("SHOW IMAGE REPOSITORIES")] == ["IMAGES"]
-    assert sql("SHOW IMAGES IN IMAGE REPOSITORY images") == []
-    sql("CREATE IMAGE REPOSITORY IF NOT EXISTS images")
-    sql("DROP IMAGE REPOSITORY images")
+
+    add_images(embedded_snowflake.state, "/embedded/public/pictures/train:v2")
+
+    [image] = repository.list_images_in_repository()
+    assert (image.image_name, image.tags, image.image_path) == ("train", "v2", "embedded/public/pictures/train:v2")
+    assert [row["image_name"] for row in sql("SHOW IMAGES IN IMAGE REPOSITORY pictures")] == ["train"]
+    assert "PICTURES" in {row["name"] for row in sql("SHOW IMAGE REPOSITORIES")}
+    sql("CREATE IMAGE REPOSITORY IF NOT EXISTS pictures")
+    sql("DROP IMAGE REPOSITORY pictures")
     with pytest.raises(NotFoundError):
         repository.fetch()

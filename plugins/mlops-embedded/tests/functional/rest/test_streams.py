@@ -71,6 +71,20 @@ def test_a_rolled_back_transaction_consumes_nothing(sql, orders):
     assert (has_data(sql), len(sql("SELECT * FROM seen"))) == (False, 1)
 
 
+def test_without_autocommit_a_stream_moves_on_at_commit(connect, sql, orders):
+    sql("INSERT INTO orders VALUES (12, 'later')")
+    connection = connect(autocommit=False)
+
+    with connection.cursor() as cursor:
+        cursor.execute(CONSUME)
+        connection.rollback()
+        assert has_data(sql) is True
+        cursor.execute(CONSUME)
+        connection.commit()
+
+    assert (has_data(sql), len(sql("SELECT * FROM seen"))) == (False, 1)
+
+
 def test_dml_that_fails_consumes_nothing(sql, orders):
     sql("INSERT INTO orders VALUES (5, 'x')")
 

@@ -18,6 +18,8 @@ from snowflake.core.service import JobService, ServiceSpec
 from snowflake.core.task import Cron, Task
 from snowflake.core.task.dagv1 import DAG, DAGOperation, DAGTask
 
+from .conftest import add_images
+
 IMAGE = "/embedded/public/images/sh"
 TASKS = "/databases/EMBEDDED/schemas/PUBLIC/tasks"
 Call = Callable[..., tuple[int, Any]]
@@ -26,9 +28,7 @@ Call = Callable[..., tuple[int, Any]]
 @pytest.fixture(scope="module")
 def schema(root: Root, embedded_snowflake: EmbeddedSnowflake) -> SchemaResource:
     """A schema with a compute pool at hand, and an image that is the shell."""
-    (embedded_snowflake.state / "images.yaml").write_text(
-        yaml.safe_dump({IMAGE: {"entrypoint": ["sh", "-c"]}})
-    )
+    add_images(embedded_snowflake.state, IMAGE)
     pool = ComputePool("job_pool", min_nodes=1, max_nodes=1, instance_family="CPU_X64_XS")
     root.compute_pools.create(pool)
     return root.databases["EMBEDDED"].schemas["PUBLIC"]
