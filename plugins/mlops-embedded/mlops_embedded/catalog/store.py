@@ -94,10 +94,12 @@ class Catalog:
 
     def put(self, document: Document) -> Document:
         """Write the document over whatever has its kind and name."""
+        # NaN is no JSON: SQLite would refuse every query that looks into bodies
+        body = json.dumps(document.body, allow_nan=False)
         with self.transaction():
             self._connection.execute(
                 "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)",
-                (*_key(document.kind, document.name), document.created_on.timestamp(), json.dumps(document.body)),
+                (*_key(document.kind, document.name), document.created_on.timestamp(), body),
             )
         return document
 

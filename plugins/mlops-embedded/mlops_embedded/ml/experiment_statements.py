@@ -175,7 +175,7 @@ def show_run_metrics(session: Session, found: Statement) -> Rowset:
     for run in selected:
         last: dict[str, Point] = {point.metric: point for point in points(session, experiment, run)}
         records += [
-            {"run_name": run.name, "name": point.metric, "value": repr(point.value), "step": point.step}
+            {"run_name": run.name, "name": point.metric, "value": point.value, "step": point.step}
             for point in last.values()
         ]
     return Rowset.of(_METRICS, records)
@@ -219,7 +219,7 @@ def run_metrics(session: Session, arguments: Arguments) -> Rowset:
 
 def _shown_point(point: Point) -> dict[str, Any]:
     logged = datetime.fromisoformat(point.timestamp)
-    return {"METRIC_NAME": point.metric, "STEP": point.step, "VALUE": point.value, "TIMESTAMP": logged}
+    return {"METRIC_NAME": point.metric, "STEP": point.step, "VALUE": float(point.value), "TIMESTAMP": logged}
 
 
 @scalar_function("SYSTEM$RESOLVE_EXPERIMENT_ID")

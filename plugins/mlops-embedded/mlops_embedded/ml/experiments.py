@@ -42,7 +42,8 @@ class Point:
 
     metric: str
     step: int
-    value: float
+    value: str
+    """The number as text: JSON has neither NaN nor infinity."""
     timestamp: str
 
 
@@ -124,7 +125,7 @@ def add_points(session: Session, experiment: ObjectName, name: str, logged: list
         run, now = _open(session, experiment, name), _now()
         for metric, step, value in logged:
             key = ObjectName(experiment.database, experiment.schema, f"{run.id}/{json.dumps([metric, step])}")
-            session.catalog.put(Document("run_metric", key, asdict(Point(metric, step, value, now))))
+            session.catalog.put(Document("run_metric", key, asdict(Point(metric, step, repr(value), now))))
 
 
 _POINTS = "kind = 'run_metric' AND database = ? AND schema = ? AND name >= ? AND name < ?"

@@ -141,9 +141,11 @@ def test_a_run_goes_on_after_kill_9(
         tracking.log_metric("loss", 0.5, step=1)
         tracking.log_artifact(str(tmp_path / "a.txt"))
 
+        tracking.log_metric("gap", math.inf)
+
         embedded_snowflake.kill()
         embedded_snowflake.restart()
         tracking.log_metric("loss", 0.25, step=2)
 
-    assert [row["value"] for row in tracking.get_metric_history("LONG").collect()] == [0.5, 0.25]
+    assert [row["value"] for row in tracking.get_metric_history("LONG").collect()] == [math.inf, 0.5, 0.25]
     assert [artifact.name for artifact in tracking.list_artifacts("LONG")] == ["a.txt"]
