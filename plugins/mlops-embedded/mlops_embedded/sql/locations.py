@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlops_embedded.catalog import ObjectName, parse_name
+from mlops_embedded.catalog.grants import Securable, privileges_on
 from mlops_embedded.errors import SnowflakeError, does_not_exist, syntax_error, unknown_here
 from mlops_embedded.state import folder_name
 
@@ -104,6 +105,8 @@ def _stage(session: Session, rest: str) -> Location:
         return Location(root, path, "")
     stage = session.catalog.find("stage", name)
     if stage is None or stage.body.get("session", session.id) != session.id:
+        raise does_not_exist("stage", name)
+    if not privileges_on(session.catalog, session.role, Securable("STAGE", name), stage.body["owner"]):
         raise does_not_exist("stage", name)
     return Location(object_folder(session.account.state.stages, name), path, f"{name.name.lower()}/")
 

@@ -238,3 +238,16 @@ def test_grants_on_an_object_go_with_it(root: Root, sql):
     sql("CREATE STAGE public.kept")
 
     assert sql("SHOW GRANTS TO ROLE keeper") == []
+
+
+def test_the_files_of_a_stage_are_for_those_who_may_see_it(as_role, sql):
+    connection = as_role("courier")
+    sql("CREATE STAGE embedded.public.parcels")
+    sql("GRANT USAGE ON DATABASE embedded TO ROLE courier")
+    sql("GRANT USAGE ON SCHEMA embedded.public TO ROLE courier")
+    with pytest.raises(ProgrammingError, match="does not exist or not authorized"):
+        run(connection, "LIST @embedded.public.parcels")
+
+    sql("GRANT READ ON STAGE embedded.public.parcels TO ROLE courier")
+
+    assert run(connection, "LIST @embedded.public.parcels") == []
