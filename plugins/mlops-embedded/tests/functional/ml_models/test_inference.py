@@ -200,7 +200,7 @@ def test_a_wide_model_gets_all_its_columns(registry: Registry, session: Session)
         Scaled(custom_model.ModelContext()), model_name="WIDE", version_name="V1", sample_input_data=wide
     )
 
-    packed = ", ".join(f"'C{n}', {n}::FLOAT" for n in range(501))  # as mv.run writes it
+    packed = ", ".join(f"'C{n}', {n}::FLOAT" for n in range(501)) + ", 'factor', 2.0"  # as mv.run writes it
     [row] = session.sql(
         f"SELECT EMBEDDED.PUBLIC.WIDE!PREDICT(OBJECT_CONSTRUCT_KEEP_NULL({packed})):SCALED::FLOAT AS S"
     ).collect()
