@@ -134,6 +134,18 @@ def test_a_container_gets_what_snowflake_gives_one(sql: Sql, pool: EmbeddedSnowf
     assert [row["instance_id"] for row in sql("SHOW SERVICE INSTANCES IN SERVICE GIVEN")] == ["0", "1"]
 
 
+def test_a_mounted_connection_is_the_default_one(sql: Sql) -> None:
+    script = """
+        import snowflake.connector
+        with snowflake.connector.connect(connection_name="default") as connection:
+            print(connection.cursor().execute("SELECT CURRENT_USER()").fetchone())
+    """
+
+    sql(job(specification(script, sessionTokenConfig={"mountConnectionConfig": True}), "NAME = MOUNTED"))
+
+    assert "('MOUNTED',)" in logs(sql, "MOUNTED")
+
+
 def test_a_job_takes_no_other_role_than_its_owners(sql: Sql) -> None:
     for statement in (
         "CREATE OR REPLACE ROLE WORKER", "GRANT USAGE ON DATABASE EMBEDDED TO ROLE WORKER",
