@@ -59,15 +59,11 @@ class NodeLog(io.TextIOBase):
             self._at_start = line.endswith("\n")
 
 
-class _Handler(logging.StreamHandler[NodeLog]):
-    """A handler whose stream stays open for the node that owns it."""
-
-
 @contextmanager
 def captured(log: NodeLog) -> Iterator[None]:
     """Send what is printed and logged in this process to ``log`` until the block ends."""
     root = logging.getLogger()
-    handler = _Handler(log)
+    handler = logging.StreamHandler(log)
     handler.setFormatter(logging.Formatter(FORMAT))
     level, stdout, stderr = root.level, sys.stdout, sys.stderr
     root.addHandler(handler)
