@@ -90,11 +90,13 @@ def drop_stage_statement(session: Session, found: Statement) -> Status:
 @statement("ALTER", "STAGE")
 def alter_stage(session: Session, found: Statement) -> Status:
     reader = found.after("ALTER", "STAGE")
-    if reader.if_exists():
-        pass
+    if_exists = reader.if_exists()
     name = session.resolve(reader.name(), "ALTER STAGE")
+    if if_exists and session.catalog.find("stage", name) is None:
+        return Status()
+    stage = session.catalog.get("stage", name)
+    require(session.catalog, session.role, "OWNERSHIP", Securable("STAGE", name), stage.body["owner"])
     if reader.accept("REFRESH"):
-        session.catalog.get("stage", name)
         return Status()
     reader.expect("SET")
     session.catalog.update("stage", name, **read_properties(reader, PROPERTIES))

@@ -251,3 +251,6 @@ def test_the_files_of_a_stage_are_for_those_who_may_see_it(as_role, sql):
     sql("GRANT READ ON STAGE embedded.public.parcels TO ROLE courier")
 
     assert run(connection, "LIST @embedded.public.parcels") == []
+    with pytest.raises(ProgrammingError, match="Insufficient privileges to operate on stage 'PARCELS'"):
+        run(connection, "ALTER STAGE embedded.public.parcels SET COMMENT = 'mine'")
+    run(connection, "ALTER STAGE IF EXISTS embedded.public.nothing SET COMMENT = 'mine'")
