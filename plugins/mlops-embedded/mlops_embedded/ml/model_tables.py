@@ -70,12 +70,16 @@ def replace_table_call(
 
 
 def _rows(session: Session, place: _Place, arguments: list[str]) -> Data:
-    """Read the rows: the number of the partition, the arguments, and every column of the tables."""
+    """Read the rows: the number of the partition, the arguments, and every column of the tables.
+
+    None for a statement that is only described: the worker then answers with the types, and runs nothing.
+    """
     order = f"ORDER BY {', '.join(place.partition_by)}" if place.partition_by else "ORDER BY 1"
     items = [f'DENSE_RANK() OVER ({order}) AS "_PARTITION"']
     items += [f'{text} AS "_ARGUMENT_{n}"' for n, text in enumerate(arguments)]
     tables = f", * FROM {place.tables}" if place.tables else ""
-    result = session.execute(f"{place.with_} SELECT {', '.join(items)}{tables}")
+    limit = " LIMIT 0" if session.describing else ""
+    result = session.execute(f"{place.with_} SELECT {', '.join(items)}{tables}{limit}")
     assert isinstance(result, Data)
     return result
 

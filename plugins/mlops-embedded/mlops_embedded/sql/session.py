@@ -60,6 +60,8 @@ class Session:
     in_transaction: bool = False
     remembered: str = field(default="", repr=False)
     """What the account last wrote down about this session."""
+    describing: bool = False
+    """Whether the statement that runs now is only described: no row of it will be looked at."""
     _scratch: list[str] = field(default_factory=list, repr=False)
     _depth: int = 0
 
@@ -125,10 +127,12 @@ class Session:
         """Run one statement, as if the client had sent it, and return its result; from inside a handler too."""
         with self.lock:
             self._depth += 1
+            outer, self.describing = self.describing, describe_only
             try:
                 return self._execute(self._with_names(Statement.of(sql)), describe_only)
             finally:
                 self._depth -= 1
+                self.describing = outer
                 if self._depth == 0:
                     self._drop_scratch_tables()
 

@@ -68,6 +68,20 @@ def test_a_partitioned_model_is_called_in_sql(session: Session, forecast: ModelV
     assert [tuple(row) for row in found] == [("a", None, 3, 1), ("a", None, 4, 1), ("b", None, 4, 2), ("b", None, 5, 2)]
 
 
+def test_describing_a_call_does_not_run_the_model(session: Session, forecast: ModelVersion, sales: str) -> None:
+    called = "TABLE(EMBEDDED.PUBLIC.FORECAST!PREDICT(DAY, NULL) OVER (PARTITION BY STORE))"
+
+    described = session.sql(f"SELECT * FROM {sales}, {called}").schema  # the model raises when it is run on this
+
+    assert described.names == ["STORE", "DAY", "SOLD", "NEXT_DAY", "FORECAST", "SEEN"]
+
+
+def test_no_rows_make_no_partitions(session: Session, forecast: ModelVersion, sales: str) -> None:
+    none = session.table(sales).filter("DAY > 100")
+
+    assert forecast.run(none, function_name="predict", partition_column="STORE").collect() == []
+
+
 def test_what_a_partition_raises_reaches_the_client(session: Session, forecast: ModelVersion, sales: str) -> None:
     with pytest.raises(SnowparkSQLException, match="ValueError: a day without sales"):
         session.sql(
