@@ -15,11 +15,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlglot
+
 from mlops_embedded.catalog import Catalog, Document, ObjectName
-from mlops_embedded.catalog.identifiers import normalize
 from mlops_embedded.errors import SnowflakeError, invalid_value, unknown_here
+from mlops_embedded.sql import query
 from mlops_embedded.sql.functions import query_rewrite
 from mlops_embedded.sql.relations import columns
+from mlops_embedded.sql.rewrites import resolved, table_references
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind
@@ -228,7 +231,7 @@ def refresh_before_reading(session: Session, found: Statement) -> Statement:
 
 def _refresh_what_is_read(session: Session, found: Statement) -> None:
     if tables := dynamic_tables(session.catalog):
-        for name in _named(session, found, tables):
+        for name in _read_by(session, found, tables):
             _bring_up_to_date(session, name)
 
 
@@ -244,18 +247,32 @@ def _refuse_dml(session: Session, found: Statement) -> None:
         raise unknown_here(f"{found.words[0]} on the dynamic table '{name}': its query alone changes its rows")
 
 
-def _named(session: Session, found: Statement, tables: set[ObjectName]) -> list[ObjectName]:
-    """Return the tables whose name is somewhere in the text, or in the text of a view that is: one too many is no harm."""
-    views = {document.name: document for document in session.catalog.list("view")}
-    texts, seen, named = [found], set(), set()
-    while texts:
-        words = {normalize(t.text) for t in texts.pop().tokens if t.kind in {Kind.WORD, Kind.QUOTED} and t.text != '""'}
-        named |= {name for name in tables if name.name in words}
-        for name, view in views.items():
-            if name.name in words and name not in seen and view.body.get("text"):
-                seen.add(name)
-                texts.append(Statement.of(view.body["text"]))
-    return sorted(named)
+def _read_by(session: Session, found: Statement, tables: set[ObjectName]) -> list[ObjectName]:
+    """Return which of the tables a query reads, itself or through views."""
+    views = {document.name for document in session.catalog.list("view")}
+    words = {t.text.strip('"').upper() for t in found.tokens if t.kind in {Kind.WORD, Kind.QUOTED}}
+    if not any(name.name.upper() in words for name in tables | views):
+        return []  # most queries: they need not be parsed for this
+    pending = {resolved(session, table) for table in table_references(query.parse(found.text))}
+    seen: set[ObjectName] = set()
+    while pending:
+        name = pending.pop()
+        if name is None or name in seen:
+            continue
+        seen.add(name)
+        if name in views:
+            pending |= _read_by_view(session, name)
+    return sorted(seen & tables)
+
+
+def _read_by_view(session: Session, view: ObjectName) -> set[ObjectName | None]:
+    """Return what a view reads: DuckDB keeps names as they are stored, and leaves out the view's own database."""
+    rows = session.duckdb.execute(
+        "SELECT sql FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND view_name = ?",
+        [view.database, view.schema, view.name],
+    ).fetchall()
+    tables = (table for [sql] in rows for table in table_references(sqlglot.parse_one(sql, read="duckdb")))
+    return {ObjectName(t.catalog or view.database, t.db or view.schema, t.name) for t in tables}
 
 
 def _bring_up_to_date(session: Session, name: ObjectName) -> None:

@@ -352,6 +352,19 @@ def test_readers_see_the_rows_before_a_refresh_or_after_it(
     assert set(seen) == {20_000}
 
 
+def test_a_column_or_a_cte_of_the_same_name_is_no_dynamic_table(session: Session) -> None:
+    session.sql(
+        "CREATE OR REPLACE DYNAMIC TABLE EMBEDDED.PUBLIC.AMOUNT TARGET_LAG = DOWNSTREAM WAREHOUSE = COMPUTE_WH "
+        "INITIALIZE = ON_SCHEDULE AS WITH AMOUNT AS (SELECT AMOUNT FROM EMBEDDED.PUBLIC.EVENTS) "
+        "SELECT COUNT(AMOUNT) AS AMOUNT FROM AMOUNT"
+    ).collect()
+
+    assert session.sql("SELECT AMOUNT FROM EMBEDDED.PUBLIC.EVENTS LIMIT 1").count() == 1
+    session.sql("ALTER DYNAMIC TABLE EMBEDDED.PUBLIC.AMOUNT REFRESH").collect()
+    [events] = session.sql("SELECT COUNT(*) AS N FROM EMBEDDED.PUBLIC.EVENTS").collect()
+    assert session.table("EMBEDDED.PUBLIC.AMOUNT").collect() == [(events["N"],)]
+
+
 def test_what_is_no_dynamic_table_is_not_dropped_as_one(session: Session) -> None:
     with pytest.raises(SnowparkSQLException, match="is of type 'TABLE', not specified type 'DYNAMIC_TABLE'"):
         session.sql("DROP DYNAMIC TABLE EMBEDDED.PUBLIC.EVENTS").collect()
