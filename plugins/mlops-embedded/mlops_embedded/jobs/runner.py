@@ -12,12 +12,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from mlops_embedded.catalog import Document, ObjectName, parse_name
+from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.grants import PUBLIC, Securable, privileges_on, require
 from mlops_embedded.errors import SnowflakeError, already_exists, does_not_exist, invalid_value
-from mlops_embedded.jobs.containers import Container
 from mlops_embedded.jobs.fields import SpecificationError
 from mlops_embedded.jobs.images import find_image, image_file
+from mlops_embedded.jobs.mounts import secrets_of, volumes_of
 from mlops_embedded.jobs.process import ContainerProcess, end_orphan, started_at
 from mlops_embedded.jobs.sandbox import Place, Sandbox, prepare
 from mlops_embedded.jobs.service import (
@@ -32,7 +32,7 @@ from mlops_embedded.jobs.service import (
     JobService,
 )
 from mlops_embedded.jobs.specification import Specification, parse_specification
-from mlops_embedded.sql.locations import object_folder, resolve
+from mlops_embedded.sql.locations import object_folder
 from mlops_embedded.sql.session import Session
 
 if TYPE_CHECKING:
@@ -238,14 +238,14 @@ class JobRunner:
     ) -> list[tuple[int, int, Sandbox, Path]]:
         prepared = []
         for instance in range(len(job.instances)):
-            volumes = self._volumes(session, specification, folder / str(instance))
+            volumes = volumes_of(session, specification, folder / str(instance))
             for number, container in enumerate(specification.containers):
                 image = find_image(image_file(self.account.state.path), container.image)
                 place = Place(
                     job.name.database or "", job.name.schema or "", job.name.name, self.account.port, instance,
                     job.request.replicas,
                 )  # fmt: skip
-                variables, files = _secrets(session, container)
+                variables, files = secrets_of(session, container)
                 own = folder / str(instance) / container.name
                 sandbox = prepare(
                     own, container, image, place,
@@ -257,17 +257,6 @@ class JobRunner:
                     )
                 prepared.append((instance, number, sandbox, own / "log.txt"))
         return prepared
-
-    def _volumes(self, session: Session, specification: Specification, folder: Path) -> dict[str, Path]:
-        volumes = {}
-        for volume in specification.volumes:
-            if volume.stage is not None:
-                location = resolve(session, volume.stage)
-                volumes[volume.name] = location.target
-            else:
-                volumes[volume.name] = folder / "volumes" / volume.name
-            volumes[volume.name].mkdir(parents=True, exist_ok=True)
-        return volumes
 
     def _mint(self, session: Session, job: JobService) -> str:
         """Return a token for the job's service user, which knows the task run that the job belongs to."""
@@ -328,24 +317,6 @@ def read_specification(text: str) -> Specification:
         return parse_specification(text)
     except SpecificationError as error:
         raise SnowflakeError(f"Invalid spec: {error}", code="395018", sqlstate="22023") from error
-
-
-def _secrets(session: Session, container: Container) -> tuple[dict[str, str], dict[str, str]]:
-    """Return a container's secrets as variables, and as contents of files by absolute path."""
-    variables: dict[str, str] = {}
-    files: dict[str, str] = {}
-    for mount in container.secrets:
-        body = session.catalog.get("secret", session.resolve(parse_name(mount.secret))).body
-        values = {key: str(body[key]) for key in ("username", "password", "secret_string") if body.get(key)}
-        if mount.folder is not None:
-            files.update({f"{mount.folder}/{key}": value for key, value in values.items()})
-        elif mount.variable is not None and mount.key is not None:
-            if mount.key not in values:
-                raise invalid_value(
-                    f"secret {mount.secret} has no {mount.key}: it has {', '.join(values) or 'nothing'}"
-                )
-            variables[mount.variable] = values[mount.key]
-    return variables, files
 
 
 def runner_of(account: Account) -> JobRunner:

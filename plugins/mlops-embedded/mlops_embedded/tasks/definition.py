@@ -26,15 +26,7 @@ _RANGES = {
     "user_task_timeout_ms": (0, MAX_TIMEOUT_MS),
     "user_task_minimum_trigger_interval_in_seconds": (10, 604_800),
 }
-_ROOT_ONLY = (
-    "schedule",
-    "config",
-    "overlap_policy",
-    "task_auto_retry_attempts",
-    "suspend_task_after_num_failures",
-    "error_integration",
-    "success_integration",
-)
+_ROOT_ONLY = ("schedule", "config", "overlap_policy", "task_auto_retry_attempts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -65,8 +66,9 @@ class TaskEngine:
             self._queued.clear()
         for execution in going_on:
             execution.stop(runs.FAILED, INTERRUPTED_CODE, INTERRUPTED)
+        until = time.monotonic() + _STOP_SECONDS
         for execution in going_on:
-            execution.join(_STOP_SECONDS)
+            execution.join(max(0.0, until - time.monotonic()))
 
     # -- on demand
 
