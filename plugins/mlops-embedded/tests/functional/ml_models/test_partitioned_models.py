@@ -82,6 +82,14 @@ def test_no_rows_make_no_partitions(session: Session, forecast: ModelVersion, sa
     assert forecast.run(none, function_name="predict", partition_column="STORE").collect() == []
 
 
+def test_a_table_function_takes_literals(session: Session, forecast: ModelVersion) -> None:
+    found = session.sql(
+        "SELECT NEXT_DAY FROM TABLE(EMBEDDED.PUBLIC.FORECAST!PREDICT(7, 1.5) OVER (PARTITION BY 1))"
+    ).collect()
+
+    assert sorted(row["NEXT_DAY"] for row in found) == [8, 9]
+
+
 def test_what_a_partition_raises_reaches_the_client(session: Session, forecast: ModelVersion, sales: str) -> None:
     with pytest.raises(SnowparkSQLException, match="ValueError: a day without sales"):
         session.sql(
