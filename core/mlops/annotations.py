@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -31,11 +32,6 @@ def resolved(annotation: object, function: Callable[..., object]) -> object:
         )  # the plugin's own code, like its import
     except Exception:  # an annotation may be any expression
         return None
-
-
-def type_names(kind: type) -> tuple[str, ...]:
-    """Return the qualified names of a type and its bases, nearest first, ``object`` left out."""
-    return tuple(f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__ if base is not object)
 
 
 def type_names_of_return(function: Callable[..., object], outputs: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
@@ -93,8 +89,14 @@ def _dict_value(annotation: object, hint: object) -> object:
 
 
 def _names(annotation: object, hint: object, function: Callable[..., object]) -> tuple[str, ...]:
+    from mlops.datasets.serializers import type_names  # what a name means there, a serializer is found by
+
+    if hint is typing.Any:
+        return ()
     origin = typing.get_origin(hint)
-    if origin is not None and isinstance(origin, type):
+    if origin in (typing.Union, types.UnionType):  # what is returned may be any of them: only the value can tell
+        return ()
+    if isinstance(origin, type):
         hint = origin
     if isinstance(hint, type):
         return type_names(hint)

@@ -17,8 +17,8 @@ def serializers_of(known: Iterable[Knowledge], *, allow_pickle: bool = False) ->
     """Return the built-in serializers and those of the plugins, importing only plugins that register some.
 
     Raises:
-        PluginError: a plugin's hook raises, or returns something else than serializers.
-        DatasetError: two plugins store the same type.
+        PluginError: a plugin's hook raises, returns something else than serializers, or stores a type that another
+            plugin stores, too.
     """
     from mlops.datasets import serializers
 

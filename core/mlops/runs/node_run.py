@@ -139,6 +139,7 @@ def _call_and_commit(
         source = order.inputs[dataset]
         return source.value if source.record is None else stores.at(source.folder).read(source.record, as_type)
 
+    _remove_leftovers(order)
     outputs = Outputs(_specifications(order), node.outputs)
     arguments = _arguments(order, function, load, outputs, services, metrics)
     value = function(**arguments)
@@ -219,6 +220,15 @@ def _hints(function: Callable[..., object]) -> dict[str, object]:
 def _specifications(order: Order) -> dict[str, object]:
     default = {name: {"name": name, "path": os.path.join(order.run.folder, name)} for name in order.node.outputs}
     return {**default, **order.specifications}
+
+
+def _remove_leftovers(order: Order) -> None:
+    """Remove what a killed attempt has written to the path that mlops offers for an output."""
+    if "outputs" in order.node.arguments:
+        for name in order.node.outputs:
+            path = os.path.join(order.run.folder, name)
+            if os.path.isfile(path):
+                os.unlink(path)
 
 
 def _adopted(order: Order, outputs: Outputs) -> dict[str, object]:
