@@ -15,17 +15,20 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/.plugins  ## Set everything up and run the churn pipeline on real data
-	@$(BIN)/python -m mlops nodes list
-	@$(BIN)/python -m mlops run churn
-	@$(BIN)/python -m mlops graph churn --run latest --format html -o data/churn/graph.html >/dev/null
-	@$(BIN)/python -m mlops datasets list
-	@echo "pictures:  $$(ls -d data/churn/*/ | tail -1)"
-	@echo "graph:     data/churn/graph.html (open it in a browser)"
+demo: $(VENV)/.plugins  ## Set everything up and run the churn pipeline on real data, on the embedded Snowflake
+	@$(BIN)/mlops nodes list
+	@$(BIN)/mlops run churn
+	@$(BIN)/mlops graph churn --run latest --format html -o data/churn/graph.html >/dev/null
+	@echo; $(BIN)/mlops datasets list
+	@echo; echo "pictures  $$(ls data/churn/*/roc_curve.figure/*.png | tail -1) and the other *.figure folders beside it"
+	@echo "graph     data/churn/graph.html (open it in a browser)"
 
 test: $(VENV)/.plugins  ## Set everything up, check the code and run the tests
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -q
+	$(BIN)/pytest -q
+	@set -e; for each in $(PLUGINS); do \
+	  echo "== $$each"; (cd $$each && $(CURDIR)/$(BIN)/pytest -q); \
+	done
 
 check: lint
 lint: $(VENV)/.plugins
