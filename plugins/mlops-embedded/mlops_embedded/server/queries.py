@@ -21,8 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.server.binds import inline
-from mlops_embedded.server.calls import without_secrets
+from mlops_embedded.server.binds import Bound, bind
 from mlops_embedded.server.calls import without_secrets
 from mlops_embedded.server.login import account_of, refusal
 from mlops_embedded.server.requests import json_body, session_token
@@ -52,14 +51,14 @@ class Executions:
         self._requests: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def submit(self, session: Session, sql: str, request_id: str, describe_only: bool) -> str:
+    def submit(self, session: Session, bound: Bound, request_id: str, describe_only: bool) -> str:
         """Start a statement (or find the one that this request started before) and return its query id."""
         with self._lock:
             if request_id in self._requests:
                 return self._requests[request_id]
             query_id = str(uuid.uuid4())
             self._requests[request_id] = query_id
-            self._futures[query_id] = self._pool.submit(_answer, session, sql, query_id, describe_only)
+            self._futures[query_id] = self._pool.submit(_answer, session, bound, query_id, describe_only)
             while len(self._futures) > _EXECUTIONS_KEPT and next(iter(self._futures.values())).done():
                 forgotten, _ = self._futures.popitem(last=False)
                 self._requests = {r: q for r, q in self._requests.items() if q != forgotten}
@@ -73,11 +72,13 @@ class Executions:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _answer(session: Session, sql: str, query_id: str, describe_only: bool) -> dict[str, Any]:
+def _answer(session: Session, bound: Bound, query_id: str, describe_only: bool) -> dict[str, Any]:
     try:
         with session.lock:
             session.query_id = query_id
             session.cancelled.clear()
+            bound = bound.for_target(session)
+            sql = bound.over(session.scratch_table(bound.batch)) if bound.batch is not None else bound.sql
             result = session.execute(sql, describe_only=describe_only)
             if not describe_only:
                 session.last_query_id = query_id
@@ -87,7 +88,7 @@ def _answer(session: Session, sql: str, query_id: str, describe_only: bool) -> d
     except SnowflakeError as error:
         return {"error": error, "query_id": query_id}
     except Exception as error:  # a bug of ours must not look like a hang to the client
-        logger.exception("query %s failed: %s", query_id, without_secrets(sql))
+        logger.exception("query %s failed: %s", query_id, without_secrets(bound.sql))
         failure = SnowflakeError(
             f"the embedded Snowflake failed at this statement: {type(error).__name__}: {error}",
             code="000603",
@@ -150,10 +151,10 @@ async def query(request: Request) -> JSONResponse:
     try:
         session = account.session(session_token(request))
         body = await json_body(request) or {}
-        sql = inline(body.get("sqlText", ""), body.get("bindings"))
-        request.state.sql = without_secrets(sql)
+        bound = bind(body.get("sqlText", ""), body.get("bindings"))
+        request.state.sql = without_secrets(bound.sql)
         request_id = request.query_params.get("requestId") or str(uuid.uuid4())
-        query_id = executions.submit(session, sql, request_id, bool(body.get("describeOnly")))
+        query_id = executions.submit(session, bound, request_id, bool(body.get("describeOnly")))
     except SnowflakeError as error:
         request.state.error = error.code
         return refusal(error)

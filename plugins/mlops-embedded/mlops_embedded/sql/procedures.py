@@ -8,7 +8,14 @@ from typing import Any
 from mlops_embedded.catalog import Document
 from mlops_embedded.errors import does_not_exist
 from mlops_embedded.sql.dispatch import statement
-from mlops_embedded.sql.functions import Arguments, evaluate, is_scalar, rewritten, scalar_call, split_arguments
+from mlops_embedded.sql.functions import (
+    Arguments,
+    evaluate,
+    is_scalar,
+    rewritten,
+    scalar_call,
+    split_arguments,
+)
 from mlops_embedded.sql.python_types import signature_type
 from mlops_embedded.sql.results import Column, Data, Rowset
 from mlops_embedded.sql.session import Session

@@ -261,7 +261,12 @@ def _table_rows(session: Session, document: Document, found: Statement, tokens: 
     body = document.body
     if body["properties"]["language"] != "PYTHON":
         raise unknown_here("table functions in SQL")
-    values = evaluate(session, document.name.name, tokens, found.text).positional
+    try:
+        values = evaluate(session, document.name.name, tokens, found.text).positional
+    except SnowflakeError as error:
+        if error.code != "000904":
+            raise
+        raise unknown_here("table functions whose arguments are columns of another table") from error
     arrays = [pa.array([1])] + [pa.array([value]) for value in values]
     columns = [(name, signature_type(t).kind) for name, t in body["returns_table"]]
     name = "_UDTF_" + _fingerprint(document)

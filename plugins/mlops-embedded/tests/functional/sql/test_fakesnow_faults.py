@@ -14,9 +14,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result"
 @pytest.fixture
 def fakesnow() -> Iterator[FakeSnowflakeCursor]:
     """fakesnow alone, without anything of ours."""
-    connection = FakeSnow().connect("D", "S")
+    instance = FakeSnow()
+    connection = instance.connect("D", "S")
     yield connection.cursor()
     connection.close()
+    instance.duck_conn.close()
 
 
 def fails(cursor: FakeSnowflakeCursor, sql: str) -> bool:

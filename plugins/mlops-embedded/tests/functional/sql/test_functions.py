@@ -96,3 +96,15 @@ def test_a_temporary_function_is_its_sessions_own(
         assert other.cursor().execute("SELECT MINE()").fetchone() == (1,)
         with pytest.raises(ProgrammingError):
             cursor.execute("SELECT MINE()")
+
+
+@pytest.mark.embedded("Honesty: a table function over another table's columns is refused and says so")
+def test_a_table_function_over_columns_is_refused(cursor: SnowflakeCursor) -> None:
+    cursor.execute(
+        "CREATE OR REPLACE FUNCTION UPTO(N INT) RETURNS TABLE (I INT) LANGUAGE PYTHON RUNTIME_VERSION = 3.11 "
+        "HANDLER = 'F' AS $$\nclass F:\n    def process(self, n):\n        yield from ((i,) for i in range(n))\n$$"
+    )
+
+    assert cursor.execute("SELECT SUM(I) FROM TABLE(UPTO(4))").fetchone() == (6,)
+    with pytest.raises(ProgrammingError, match="does not know table functions whose arguments are columns"):
+        cursor.execute("SELECT I FROM (SELECT 2 AS N) T, TABLE(UPTO(T.N))")
