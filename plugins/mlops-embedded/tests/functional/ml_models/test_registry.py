@@ -184,4 +184,4 @@ def test_models_survive_kill_9(
         version = Registry(again, database_name="EMBEDDED", schema_name="PUBLIC").get_model("CHURN").version("V1")
         assert version.get_metric("kept") == 1.0
         assert (version.load().predict(customers) == pipeline.predict(customers)).all()
-        assert list(version.run(customers)["output_feature_0"]) == list(pipeline.predict(customers))
+        assert list(version.run(customers, function_name="predict")["output_feature_0"]) == list(pipeline.predict(customers))
