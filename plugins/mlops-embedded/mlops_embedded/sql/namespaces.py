@@ -47,6 +47,8 @@ def create_database(
             session.catalog.put(document)
         public = {"owner": session.role, "comment": ""}
         session.catalog.put(Document("schema", ObjectName(name, None, "PUBLIC"), public))
+        if not existed:
+            session.account.engine.drop(name)  # a kill between the two stores may have left its file
         session.account.engine.attach(name)
     session.use(name, "PUBLIC")
     return True
@@ -101,7 +103,8 @@ def create_schema(
             _remove_schema(session, named)
             session.catalog.put(Document("schema", named, body))
         session.commit()
-        session.duckdb.execute(f"CREATE SCHEMA {_duckdb_name(named)}")
+        # a kill between the two stores may have left it, empty
+        session.duckdb.execute(f"CREATE SCHEMA IF NOT EXISTS {_duckdb_name(named)}")
     session.use(database, name)
     return True
 
