@@ -171,11 +171,12 @@ class Runner:
         self._records.node_started(self._run.run_id, name, attempt, time.time())
         for observer in self._observers:
             observer.node_started(node, attempt)
+        parameters = self._run.parameters.get(name, {})
         self._executor.start(
             Order(
                 node=node,
-                run=self._run,
-                parameters=self._run.parameters.get(name, {}),
+                run=replace(self._run, parameters={name: parameters}),  # of a thousand nodes, one need not know the rest
+                parameters=parameters,
                 inputs={
                     dataset: Source(folder=folder, record=record)
                     for dataset, (folder, record) in self._inputs(node).items()
