@@ -9,6 +9,7 @@ import sqlite3
 import time
 from pathlib import Path
 from random import Random
+from subprocess import Popen
 
 import pytest
 
@@ -37,13 +38,15 @@ def folder_of_the_run(data: Path) -> Path | None:
     return Path(runs[0].run.folder) if runs else None
 
 
-def seconds_of_a_whole_run(environment, folder: Path, executor: str) -> float:
-    words = ("run", "steps", "--executor", executor)
-    environment.mlops("nodes", "list", cwd=folder)
-    started = time.monotonic()
-    ended = environment.mlops(*words, cwd=folder, MLOPS_DATA="unhurt", KIT_STEPS_FILE=str(folder / "unhurt.txt"))
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return time.monotonic() - started
+def kill_somewhere(process: Popen[str], record: Path, random: Random) -> None:
+    """Kill a run shortly after one of its nodes was entered, or while it still starts; one that has ended is left."""
+    before, entered = len(executed(record)), random.randint(0, 4)
+    give_up = time.monotonic() + 30
+    while process.poll() is None and len(executed(record)) < before + entered and time.monotonic() < give_up:
+        time.sleep(0.002)
+    time.sleep(random.uniform(0, 0.05) if entered else random.uniform(0, 0.3))
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
 
 
 def committed(folder: Path | None) -> set[str]:
@@ -57,7 +60,7 @@ def executed(file: Path) -> list[str]:
 @pytest.mark.parametrize("executor", ["inline", "process"])
 def test_a_killed_run_is_completed_by_resume_and_computes_no_committed_dataset_twice(steps, folder, executor):
     random = Random(20260101)
-    usual = seconds_of_a_whole_run(steps, folder, executor)
+    steps.mlops("nodes", "list", cwd=folder)
     kills = inside = chain = 0
 
     while kills < KILLS:
@@ -72,9 +75,7 @@ def test_a_killed_run_is_completed_by_resume_and_computes_no_committed_dataset_t
             words = ["run", "steps", "--executor", executor, "--json", *(["--resume"] if run else [])]
             process = steps.start(*words, cwd=project, KIT_STEPS_FILE=str(record))
             if killed_here < 6:
-                time.sleep(random.uniform(0.3, 1.0) * usual)
-                if process.poll() is None:
-                    os.kill(process.pid, signal.SIGKILL)
+                kill_somewhere(process, record, random)
             output, errors = process.communicate(timeout=60)
             again = set(executed(record)[before:]) & done
             assert not again, f"committed before the kill and executed again: {again}"
