@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +58,7 @@ class Environment:
             text=True,
         )
 
-    def mlops(
-        self, *words: str, cwd: Path, timeout: float = 120, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def mlops(self, *words: str, cwd: Path, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the command ``mlops`` of this environment to its end."""
         return subprocess.run(
             [self.python, "-m", "mlops", *words],
@@ -116,6 +114,6 @@ def broken(make_environment: MakeEnvironment) -> Environment:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     """An empty project folder."""
-    yield tmp_path
+    return tmp_path

@@ -175,7 +175,9 @@ class Runner:
         self._executor.start(
             Order(
                 node=node,
-                run=replace(self._run, parameters={name: parameters}),  # of a thousand nodes, one need not know the rest
+                run=replace(
+                    self._run, parameters={name: parameters}
+                ),  # of a thousand nodes, one need not know the rest
                 parameters=parameters,
                 inputs={
                     dataset: Source(folder=folder, record=record)

@@ -36,7 +36,8 @@ def summarise(table, context: Context, *, scale: float = 1.0) -> dict[str, float
 @node(inputs=["total"], outputs=["report"], params={"title": "Report"})
 def write_report(feature_store, model_registry, inputs, outputs):
     """Write a report, as nodes of the four arguments do."""
-    assert feature_store is None and model_registry is None
+    assert feature_store is None
+    assert model_registry is None
     outputs["report"] = f"{inputs['title']}: {inputs['total']:.1f}"
 
 

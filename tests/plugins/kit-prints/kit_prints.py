@@ -6,7 +6,7 @@ import sys
 from mlops import node
 
 print("hello from kit-prints")
-print("{\"looks\": \"like JSON\"}", file=sys.stderr)
+print('{"looks": "like JSON"}', file=sys.stderr)
 os.write(1, b"straight to the file descriptor\n")
 
 

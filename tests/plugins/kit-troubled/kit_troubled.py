@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from mlops import Pipeline, node
 from mlops.nodes import Retries
-from datetime import timedelta
 
 
 @node(outputs=["start"])
@@ -50,7 +50,9 @@ def flaky(start: int, *, counter: str = "", failures: int = 2) -> int:
 def too_slow(start: int, *, pid_file: str = "") -> int:
     """Outlives its timeout, ignores SIGTERM, and has a child process that does, too."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    child = subprocess.Popen([sys.executable, "-c", "import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"])
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"]
+    )
     if pid_file:
         Path(pid_file).write_text(f"{os.getpid()} {child.pid}")
     while True:

@@ -145,9 +145,7 @@ def _resources(value: Any, path: str) -> Resources:
     limits = fields.take("limits", _amounts) or _Amounts()
     fields.done()
     if requests.gpu != limits.gpu:
-        raise SpecificationError(
-            path, f"{GPU} must be the same in requests ({requests.gpu}) and limits ({limits.gpu})"
-        )
+        raise SpecificationError(path, f"{GPU} must be the same in requests ({requests.gpu}) and limits ({limits.gpu})")
     for what, asked, most in (("memory", requests.memory, limits.memory), ("cpu", requests.cpu, limits.cpu)):
         if asked is not None and most is not None and asked > most:
             raise SpecificationError(f"{path}.requests.{what}", "is more than its limit")
@@ -183,9 +181,7 @@ def _session_token(container: Fields) -> SessionToken | None:
 def _token_config(value: Any, path: str) -> SessionToken:
     fields = Fields(value, path)
     folder = fields.take("path", absolute_path)
-    permission = fields.take(
-        "permission", matching("[0-7]{4}", 'four octal digits in quotes, such as "0600"')
-    )
+    permission = fields.take("permission", matching("[0-7]{4}", 'four octal digits in quotes, such as "0600"'))
     config = fields.take("mountConnectionConfig", flag)
     fields.done()
     if folder is None and permission is None and config is None:

@@ -87,9 +87,7 @@ class Fields:
         for name in self._values:
             if name not in self._known:
                 close = get_close_matches(str(name), sorted(self._known), n=1)
-                hint = (
-                    f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(self._known))}"
-                )
+                hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(self._known))}"
                 raise self.refuse(str(name), f"is not a field of a service specification; {hint}")
 
 
@@ -138,9 +136,7 @@ def matching(pattern: str, rule: str) -> Callable[[object, str], str]:
     return read
 
 
-def list_of(
-    read: Callable[[Any, str], T], *, at_most: int | None = None
-) -> Callable[[object, str], tuple[T, ...]]:
+def list_of(read: Callable[[Any, str], T], *, at_most: int | None = None) -> Callable[[object, str], tuple[T, ...]]:
     def read_list(value: object, path: str) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise SpecificationError(path, f"must be a list, not {_kind(value)}")

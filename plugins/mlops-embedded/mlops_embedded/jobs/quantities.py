@@ -29,9 +29,7 @@ def cpus(value: object, path: str) -> float:
     elif isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)(m?)", value)):
         cores = float(match[1]) / (1000 if match[2] else 1)
     else:
-        raise SpecificationError(
-            path, f"must be a number of cores (0.5) or thousandths (500m), not {value!r}"
-        )
+        raise SpecificationError(path, f"must be a number of cores (0.5) or thousandths (500m), not {value!r}")
     if cores < 0:
         raise SpecificationError(path, "must not be negative")
     return cores

@@ -66,13 +66,9 @@ class RunningJob:
             self._tokens.append(sandbox)
             mark = started_at(process.pid) if process.pid else None
             now = datetime.now(timezone.utc).isoformat()
-            self._change(
-                instance, number, status=RUNNING, message="Running", started=now, pid=process.pid, mark=mark
-            )
+            self._change(instance, number, status=RUNNING, message="Running", started=now, pid=process.pid, mark=mark)
         for follower in self._processes:
-            threading.Thread(
-                target=self._follow, args=follower, name=f"job {self.job.name.name}", daemon=True
-            ).start()
+            threading.Thread(target=self._follow, args=follower, name=f"job {self.job.name.name}", daemon=True).start()
 
     def cancel(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Ask every container to end, and end it after the grace."""
@@ -149,9 +145,7 @@ class JobRunner:
         specification = read_specification(request.specification)
         pool = self._require_privileges(session, request)
         if pool.body.get("state") == "SUSPENDED" and not pool.body.get("auto_resume"):
-            raise invalid_value(
-                f"compute pool {request.compute_pool} is suspended and does not resume by itself"
-            )
+            raise invalid_value(f"compute pool {request.compute_pool} is suspended and does not resume by itself")
         if session.catalog.find(KIND, request.name) is not None:
             raise already_exists(KIND, request.name)
         states = tuple(ContainerState(c.name, c.image) for c in specification.containers)
@@ -211,14 +205,10 @@ class JobRunner:
             SnowflakeError 001008: the job has no such instance or container.
         """
         if not 0 <= instance < len(job.instances):
-            raise invalid_value(
-                f"service {job.name} has no instance {instance}: it has 0 to {len(job.instances) - 1}"
-            )
+            raise invalid_value(f"service {job.name} has no instance {instance}: it has 0 to {len(job.instances) - 1}")
         names = [state.name for state in job.instances[instance]]
         if container not in names:
-            raise invalid_value(
-                f"service {job.name} has no container {container!r}: it has {', '.join(names)}"
-            )
+            raise invalid_value(f"service {job.name} has no container {container!r}: it has {', '.join(names)}")
         return self.folder(job.name) / str(instance) / container / "log.txt"
 
     # -- inside
@@ -301,9 +291,7 @@ class JobRunner:
             for instance, containers in enumerate(job.instances):
                 for number, state in enumerate(containers):
                     if state.pid is not None and end_orphan(state.pid, state.mark):
-                        logger.info(
-                            "ended process %s of job %s, left behind by a killed server", state.pid, job.name
-                        )
+                        logger.info("ended process %s of job %s, left behind by a killed server", state.pid, job.name)
                     if state.status not in ENDED:
                         job = job.with_container(
                             instance, number, status=FAILED, message=INTERRUPTED, pid=None, mark=None

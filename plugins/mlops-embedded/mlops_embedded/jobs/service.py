@@ -90,9 +90,7 @@ class JobService:
         """Return the job with one container's state changed."""
         states = [list(each) for each in self.instances]
         states[instance][container] = replace(states[instance][container], **changes)
-        return replace(
-            self, instances=tuple(tuple(each) for each in states), updated_on=datetime.now(timezone.utc)
-        )
+        return replace(self, instances=tuple(tuple(each) for each in states), updated_on=datetime.now(timezone.utc))
 
     def document(self) -> Document:
         request = {key: value for key, value in asdict(self.request).items() if key != "name"}

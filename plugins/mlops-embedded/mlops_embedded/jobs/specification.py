@@ -75,9 +75,7 @@ def parse_specification(yaml_text: str) -> Specification:
         refuse_repeats(names, path)
     _check_mounts(containers, volumes)
     if sum(len(c.secrets) for c in containers) > MAX_SECRETS:
-        raise SpecificationError(
-            "spec.containers", f"mount more than the {MAX_SECRETS} secrets a service may have"
-        )
+        raise SpecificationError("spec.containers", f"mount more than the {MAX_SECRETS} secrets a service may have")
     return Specification(containers, volumes, endpoints, log_level, bool(capabilities))
 
 

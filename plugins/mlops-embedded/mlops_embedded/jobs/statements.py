@@ -49,9 +49,7 @@ def execute_job_service(session: Session, found: Statement) -> Status:
     reader.expect("IN", "COMPUTE", "POOL")
     pool = reader.identifier()
     given = _read_clauses(session, reader)
-    name = (
-        given.pop("name", None) or f"JOB_{(session.query_id or str(uuid.uuid4())).replace('-', '_').upper()}"
-    )
+    name = given.pop("name", None) or f"JOB_{(session.query_id or str(uuid.uuid4())).replace('-', '_').upper()}"
     resolved = name if isinstance(name, ObjectName) else session.resolve((name,), "EXECUTE JOB SERVICE")
     request = JobRequest(resolved, pool, **given)
     return Status(run_job(session, request))
@@ -119,9 +117,7 @@ def _read_clauses(session: Session, reader: Reader) -> dict[str, Any]:
         elif reader.accept("EXTERNAL_ACCESS_INTEGRATIONS", "="):
             given["external_access_integrations"] = tuple(list_values(reader.parenthesised()))
             if len(given["external_access_integrations"]) > MAX_INTEGRATIONS:
-                raise invalid_value(
-                    f"a service can have at most {MAX_INTEGRATIONS} external access integrations"
-                )
+                raise invalid_value(f"a service can have at most {MAX_INTEGRATIONS} external access integrations")
         else:
             reader.finish()
     if "specification" not in given:
@@ -159,10 +155,7 @@ def _job_name(session: Session, reader: Reader) -> ObjectName:
 
 
 def check_name(name: ObjectName) -> None:
-    if any(
-        part and not re.fullmatch(r"[A-Z_][A-Z0-9_$]*", part)
-        for part in (name.database, name.schema, name.name)
-    ):
+    if any(part and not re.fullmatch(r"[A-Z_][A-Z0-9_$]*", part) for part in (name.database, name.schema, name.name)):
         raise invalid_value(f"a service's name, database and schema must not need quotes: {name}")
 
 
@@ -220,16 +213,12 @@ def describe_service(session: Session, found: Statement) -> Rowset:
 
 @statement("SHOW", "SERVICE", "CONTAINERS", "IN", "SERVICE")
 def show_service_containers(session: Session, found: Statement) -> Rowset:
-    return Rowset.of(
-        CONTAINERS, containers(_named(session, found, "SHOW", "SERVICE", "CONTAINERS", "IN", "SERVICE"))
-    )
+    return Rowset.of(CONTAINERS, containers(_named(session, found, "SHOW", "SERVICE", "CONTAINERS", "IN", "SERVICE")))
 
 
 @statement("SHOW", "SERVICE", "INSTANCES", "IN", "SERVICE")
 def show_service_instances(session: Session, found: Statement) -> Rowset:
-    return Rowset.of(
-        INSTANCES, instances(_named(session, found, "SHOW", "SERVICE", "INSTANCES", "IN", "SERVICE"))
-    )
+    return Rowset.of(INSTANCES, instances(_named(session, found, "SHOW", "SERVICE", "INSTANCES", "IN", "SERVICE")))
 
 
 def _named(session: Session, found: Statement, *words: str) -> JobService:

@@ -49,4 +49,3 @@ def _condition(found: Statement, index: int) -> tuple[int, int, str]:
     if following is not None and following.is_word("ON"):
         return start, following.end, f"{condition} AND"
     return start, end, condition
-

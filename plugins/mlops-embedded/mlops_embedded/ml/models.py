@@ -113,9 +113,7 @@ class Source:
     credential: str
 
 
-def create_model(
-    session: Session, name: ObjectName, version: str, source: Source, *, or_replace: bool = False
-) -> None:
+def create_model(session: Session, name: ObjectName, version: str, source: Source, *, or_replace: bool = False) -> None:
     """Create a model with its first version, which becomes the default.
 
     Raises:

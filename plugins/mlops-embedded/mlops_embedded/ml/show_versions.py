@@ -1,7 +1,7 @@
 """SHOW VERSIONS [LIKE '...'] IN <kind> <name>: one statement for every kind of object that has versions.
 
-    @versions_of("MODEL")
-    def model_versions(session: Session, name: ObjectName, like: str | None) -> Rowset: ...
+@versions_of("MODEL")
+def model_versions(session: Session, name: ObjectName, like: str | None) -> Rowset: ...
 """
 
 from __future__ import annotations

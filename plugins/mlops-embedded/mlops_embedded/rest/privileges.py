@@ -102,7 +102,9 @@ def owner_of(session: Session, on: Securable) -> str | None:
 
 def inside(session: Session, plural: str, scope: Securable) -> list[Securable]:
     """Return what ALL TABLES IN SCHEMA s means."""
-    kind = plural.upper().removesuffix("IES") + "Y" if plural.upper().endswith("IES") else plural.upper().removesuffix("S")
+    kind = (
+        plural.upper().removesuffix("IES") + "Y" if plural.upper().endswith("IES") else plural.upper().removesuffix("S")
+    )
     assert scope.name is not None
     database = scope.name.name if scope.type == "DATABASE" else scope.name.database
     schema = None if scope.type == "DATABASE" else scope.name.name
@@ -129,9 +131,7 @@ def give(
             grant(session.catalog, Grant(privilege, on, to, grant_option, session.role))
 
 
-def take(
-    session: Session, privileges: Iterable[str], on: Securable, to: Grantee, *, option_only: bool = False
-) -> None:
+def take(session: Session, privileges: Iterable[str], on: Securable, to: Grantee, *, option_only: bool = False) -> None:
     """Revoke privileges, or their grant options only."""
     _require_grantee(session, to)
     for privilege in _known(privileges, on):

@@ -176,9 +176,6 @@ _INSIDE = {
 }  # fmt: skip
 ROUTES = [
     Route(f"{collection_path(SERVICE)}:execute-job", endpoint(_execute_job), methods=["POST"]),
-    *(
-        Route(f"{object_path(SERVICE)}/{path}", endpoint(handler), methods=["GET"])
-        for path, handler in _INSIDE.items()
-    ),
+    *(Route(f"{object_path(SERVICE)}/{path}", endpoint(handler), methods=["GET"]) for path, handler in _INSIDE.items()),
     *routes(SERVICE),
 ]

@@ -109,9 +109,7 @@ def register_show(
 
     @statement(*show_words)
     def show(session: Session, found: Statement) -> Rowset:
-        options = read_show_options(
-            session, found.after(*show_words), schema_objects=resource.level is Level.SCHEMA
-        )
+        options = read_show_options(session, found.after(*show_words), schema_objects=resource.level is Level.SCHEMA)
         wanted = Filter(options.like, options.starts_with, options.limit, options.from_name)
         documents = resource.listed(session, wanted, options.database, options.schema)
         return Rowset.of(columns, (row(session, d) for d in documents))

@@ -252,9 +252,7 @@ def _current_graphs(session: Session, request: ApiRequest) -> ApiAnswer:
     only_parameters(request, {"resultLimit"})
     task = TASK.get(session, object_name(request))
     limit = whole_number(request, "resultLimit", 1, 10_000) or 1000
-    return ApiAnswer(
-        [_run_json(run) for run in current_graphs(engine_of(session.account), task.name)[:limit]]
-    )
+    return ApiAnswer([_run_json(run) for run in current_graphs(engine_of(session.account), task.name)[:limit]])
 
 
 def _complete_graphs(session: Session, request: ApiRequest) -> ApiAnswer:

@@ -57,7 +57,10 @@ def _create(session: Session, asked: Creation) -> bool:
     properties = _complete(asked.properties)
     suspended = properties.pop("initially_suspended") == "true"
     return store(
-        session, "warehouse", Creation(asked.name, properties, asked.mode), state="SUSPENDED" if suspended else "STARTED"
+        session,
+        "warehouse",
+        Creation(asked.name, properties, asked.mode),
+        state="SUSPENDED" if suspended else "STARTED",
     )
 
 
@@ -105,7 +108,9 @@ def _suspend(session: Session, warehouse: Document, request: ApiRequest) -> None
 
 def _change_state(session: Session, warehouse: Document, before: str, after: str) -> None:
     if warehouse.body["state"] != before:
-        raise bad_request(f"Invalid state. Warehouse '{warehouse.name.name}' is {warehouse.body['state'].lower()} already.")
+        raise bad_request(
+            f"Invalid state. Warehouse '{warehouse.name.name}' is {warehouse.body['state'].lower()} already."
+        )
     session.catalog.update("warehouse", warehouse.name, state=after)
 
 

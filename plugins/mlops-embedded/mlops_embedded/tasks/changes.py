@@ -93,9 +93,7 @@ def resume_task(catalog: Catalog, history: History, name: ObjectName, now: datet
             set_version(catalog, history, name)
 
 
-def suspend_task(
-    catalog: Catalog, name: ObjectName, now: datetime, *, because: str = "USER_SUSPENDED"
-) -> None:
+def suspend_task(catalog: Catalog, name: ObjectName, now: datetime, *, because: str = "USER_SUSPENDED") -> None:
     """Keep a task from running; a run that goes on is not stopped."""
     with catalog.transaction():
         task = get_task(catalog, name)
@@ -203,8 +201,6 @@ def _save(catalog: Catalog, task: Task) -> Task:
     if before is not None and before.settings.is_root and not task.settings.is_root:
         own = next((t for t in tasks.values() if t.settings.finalize == task.name.name), None)
         if own is not None:
-            raise invalid_value(
-                f"task {task.name} has the finalizer {own.name.name}, so it must stay a root task"
-            )
+            raise invalid_value(f"task {task.name} has the finalizer {own.name.name}, so it must stay a root task")
     catalog.put(task.document())
     return task

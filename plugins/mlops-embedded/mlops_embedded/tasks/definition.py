@@ -62,14 +62,10 @@ class TaskSettings:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise invalid_value(
-                    f"invalid value [{value}] for parameter {name.upper()}: must be {low} to {high}"
-                )
+                raise invalid_value(f"invalid value [{value}] for parameter {name.upper()}: must be {low} to {high}")
         if self.overlap_policy is not None and self.overlap_policy not in OVERLAP_POLICIES:
             policies = ", ".join(OVERLAP_POLICIES)
-            raise invalid_value(
-                f"invalid value [{self.overlap_policy}] for OVERLAP_POLICY: must be one of {policies}"
-            )
+            raise invalid_value(f"invalid value [{self.overlap_policy}] for OVERLAP_POLICY: must be one of {policies}")
         if self.schedule is not None:
             parse_schedule(self.schedule)
         if self.config is not None:
@@ -80,9 +76,7 @@ class TaskSettings:
 
     def _check_place_in_graph(self) -> None:
         if self.predecessors and self.finalize:
-            raise invalid_value(
-                "a finalizer task cannot have predecessors: FINALIZE and AFTER exclude each other"
-            )
+            raise invalid_value("a finalizer task cannot have predecessors: FINALIZE and AFTER exclude each other")
         if not self.is_root:
             kind = "finalizer" if self.finalize else "child"
             for name in _ROOT_ONLY:

@@ -93,9 +93,7 @@ class TaskEngine:
         """
         task = get_task(self.account.catalog, root)
         _require_root(task)
-        refusal = invalid_value(
-            f"Cannot perform retry: no suitable run of graph with root task {root} to retry."
-        )
+        refusal = invalid_value(f"Cannot perform retry: no suitable run of graph with root task {root} to retry.")
         before = next(iter(self.history.runs_of(root, 1)), None)
         if before is None or before.state not in {runs.FAILED, runs.CANCELLED} or before.root_id != task.id:
             raise refusal
@@ -145,11 +143,7 @@ class TaskEngine:
         for moment, _, task in due:
             self._start_by_itself(task, "SCHEDULE", moment)
         for task in self._started_roots():
-            if (
-                task.schedule is None
-                and task.settings.condition is not None
-                and self._trigger_fires(task, now)
-            ):
+            if task.schedule is None and task.settings.condition is not None and self._trigger_fires(task, now):
                 self._start_by_itself(task, "TRIGGER", now)
 
     def _follow_clock(self) -> None:
@@ -308,9 +302,7 @@ def _between(task: Task, since: datetime, now: datetime) -> list[datetime]:
 
 
 def _trigger_interval(task: Task) -> timedelta:
-    return timedelta(
-        seconds=task.settings.user_task_minimum_trigger_interval_in_seconds or DEFAULT_TRIGGER_SECONDS
-    )
+    return timedelta(seconds=task.settings.user_task_minimum_trigger_interval_in_seconds or DEFAULT_TRIGGER_SECONDS)
 
 
 def _require_root(task: Task) -> None:

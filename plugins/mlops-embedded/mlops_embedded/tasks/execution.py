@@ -98,9 +98,7 @@ class GraphExecution:
                 self._states = runs.states_to_keep(self._graph, self._states)
         except Exception:  # a bug of ours must not leave a run that never ends
             logger.exception("the run of %s failed", self.run.root)
-            self.run = self._history.put_run(
-                replace(self.run, state=runs.FAILED, completed_time=self._clock.now())
-            )
+            self.run = self._history.put_run(replace(self.run, state=runs.FAILED, completed_time=self._clock.now()))
         finally:
             self._ended(self)
 
@@ -129,16 +127,12 @@ class GraphExecution:
         with self._account.catalog.transaction():
             self.run = self._history.put_run(replace(self.run, state=state, completed_time=now))
             if again:
-                following = replace(
-                    self.run, attempt=self.run.attempt + 1, started_time=now, completed_time=None
-                )
+                following = replace(self.run, attempt=self.run.attempt + 1, started_time=now, completed_time=None)
                 self.run = self._history.put_run(replace(following, state=runs.EXECUTING))
 
     def _start(self, task: Task, whole: float) -> None:
         own = task.settings.timeout
-        running = _Running(
-            time.monotonic() + _seconds(own) if own and task is not self._graph.root else whole
-        )
+        running = _Running(time.monotonic() + _seconds(own) if own and task is not self._graph.root else whole)
         name = task.name.name
         with self._lock:
             self._running[name] = running

@@ -43,9 +43,7 @@ def set_return_value(session: Session, arguments: Arguments) -> object:
     run, task = _own_run(session, arguments.function)
     value = str(arguments.require(0))
     if len(value.encode()) > MAX_RETURN_BYTES:
-        raise invalid_value(
-            f"a return value must have at most {MAX_RETURN_BYTES} bytes, not {len(value.encode())}"
-        )
+        raise invalid_value(f"a return value must have at most {MAX_RETURN_BYTES} bytes, not {len(value.encode())}")
     engine_of(session.account).history.change_task(run.group_id, task.attempt, task.name, return_value=value)
     return True
 
@@ -117,9 +115,7 @@ def _own_run(session: Session, function: str) -> tuple[GraphRun, TaskRun]:
     """Return the run that this session belongs to; a job's session belongs to that of the task that started it."""
     bound = session.context.get("task_run")
     if bound is None:
-        raise SnowflakeError(
-            f"Function {function} must be called from within a task.", code="091104", sqlstate="22023"
-        )
+        raise SnowflakeError(f"Function {function} must be called from within a task.", code="091104", sqlstate="22023")
     group_id, attempt, name = bound
     history = engine_of(session.account).history
     return history.run(group_id, attempt), history.task(group_id, attempt, name)

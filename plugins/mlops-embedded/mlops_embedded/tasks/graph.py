@@ -49,9 +49,7 @@ class TaskGraph:
     @classmethod
     def from_json(cls, database: str | None, schema: str | None, tasks: list[dict[str, Any]]) -> TaskGraph:
         members = [
-            Task.from_json(
-                ObjectName(database, schema, t["name"]), datetime.fromisoformat(t["created_on"]), t
-            )
+            Task.from_json(ObjectName(database, schema, t["name"]), datetime.fromisoformat(t["created_on"]), t)
             for t in tasks
         ]
         return graph_of({task.name.name: task for task in members}, members[0].name.name)
@@ -133,9 +131,7 @@ def check_links(tasks: Mapping[str, Task], task: Task) -> None:
         root = tasks[settings.finalize]
         if not root.settings.is_root:
             raise invalid_value(f"FINALIZE must name a root task, and {root.name} is none")
-        other = next(
-            (t for t in tasks.values() if t.settings.finalize == root.name.name and t.name != task.name), None
-        )
+        other = next((t for t in tasks.values() if t.settings.finalize == root.name.name and t.name != task.name), None)
         if other is not None:
             raise invalid_value(f"the root task {root.name} has a finalizer already: {other.name}")
         if any(task.name.name in t.settings.predecessors for t in tasks.values()):
@@ -154,9 +150,7 @@ def check_limits(graph: TaskGraph) -> None:
     children: dict[str, int] = {}
     for task in graph.tasks.values():
         if len(task.settings.predecessors) > MAX_PARENTS:
-            raise invalid_value(
-                f"a task can have at most {MAX_PARENTS} predecessors, and {task.name} has more"
-            )
+            raise invalid_value(f"a task can have at most {MAX_PARENTS} predecessors, and {task.name} has more")
         for parent in task.settings.predecessors:
             children[parent] = children.get(parent, 0) + 1
     crowded = next((name for name, count in children.items() if count > MAX_CHILDREN), None)

@@ -177,9 +177,7 @@ class History:
 
     def first_error(self, run: GraphRun) -> TaskRun | None:
         """Return the first task of an attempt that failed."""
-        return next(
-            (t for t in self.tasks(run) if t.state in {runs.FAILED, runs.FAILED_AND_AUTO_SUSPENDED}), None
-        )
+        return next((t for t in self.tasks(run) if t.state in {runs.FAILED, runs.FAILED_AND_AUTO_SUSPENDED}), None)
 
     def _runs(self, where: str, values: Sequence[object]) -> list[GraphRun]:
         rows = self._catalog.rows(

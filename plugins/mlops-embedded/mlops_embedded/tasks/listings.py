@@ -108,9 +108,7 @@ def task_history(session: Session, arguments: Arguments) -> Rowset:
     wanted["NAME"] = parse_name(wanted["NAME"])[-1] if wanted["NAME"] else None
     errors_only = bool(arguments.get(4, "ERROR_ONLY", False))
     records = (
-        []
-        if errors_only
-        else [r for t in _scheduled_roots(session) if (r := _scheduled(engine, t, until or now))]
+        [] if errors_only else [r for t in _scheduled_roots(session) if (r := _scheduled(engine, t, until or now))]
     )
     for run in engine.history.runs(max(since, now - HISTORY_KEPT), until or now):
         graph = engine.history.graph(run)

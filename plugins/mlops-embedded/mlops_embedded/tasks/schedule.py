@@ -84,7 +84,5 @@ def parse_schedule(text: str) -> Schedule:
         return Cron(" ".join(words[2:7]), words[7])
     match = re.fullmatch(r"(\d+)\s*([A-Z]*)", text.strip().upper())
     if match is None or match[2] not in _UNITS:
-        raise invalid_value(
-            f"the schedule {text!r} must be '<number> HOURS|MINUTES|SECONDS' or 'USING CRON ...'"
-        )
+        raise invalid_value(f"the schedule {text!r} must be '<number> HOURS|MINUTES|SECONDS' or 'USING CRON ...'")
     return Interval(timedelta(seconds=int(match[1]) * _UNITS[match[2]]))

@@ -25,9 +25,7 @@ def spine(session: Session) -> DataFrame:
 
 
 @pytest.fixture
-def generate(
-    store: FeatureStore, spine: DataFrame, amounts: Callable[..., FeatureView]
-) -> Callable[..., Any]:
+def generate(store: FeatureStore, spine: DataFrame, amounts: Callable[..., FeatureView]) -> Callable[..., Any]:
     def dataset(name: str, version: str = "v1", **options: Any) -> Any:
         views = [amounts(f"OF_{name}")]
         return store.generate_dataset(
@@ -135,9 +133,7 @@ def test_a_partitioned_version_has_a_folder_for_each_value(session: Session) -> 
 
     names = [row["name"] for row in version.selected_version.list_files()]
 
-    assert names == [
-        f"versions/v1/{folder}/data_0_0_0.snappy.parquet" for folder in ("_NULL_", "kind=x", "kind=y")
-    ]
+    assert names == [f"versions/v1/{folder}/data_0_0_0.snappy.parquet" for folder in ("_NULL_", "kind=x", "kind=y")]
     assert sorted(row["A"] for row in version.read.to_snowpark_dataframe().collect()) == [1, 2, 3, 4]
 
 

@@ -329,7 +329,9 @@ def test_a_replacement_whose_query_fails_leaves_what_was_there(session: Session)
 def test_readers_see_the_rows_before_a_refresh_or_after_it(
     embedded_snowflake: EmbeddedSnowflake, session: Session
 ) -> None:
-    session.sql("CREATE TABLE EMBEDDED.PUBLIC.MANY AS SELECT SEQ4() AS A FROM TABLE(GENERATOR(ROWCOUNT => 20000))").collect()
+    session.sql(
+        "CREATE TABLE EMBEDDED.PUBLIC.MANY AS SELECT SEQ4() AS A FROM TABLE(GENERATOR(ROWCOUNT => 20000))"
+    ).collect()
     session.sql(
         "CREATE DYNAMIC TABLE EMBEDDED.PUBLIC.WATCHED TARGET_LAG = '1 day' WAREHOUSE = COMPUTE_WH AS "
         "SELECT A FROM EMBEDDED.PUBLIC.MANY"

@@ -11,9 +11,7 @@ from snowflake.snowpark.functions import coalesce, col, lag, lit
 
 
 @pytest.mark.embedded("FeatureStore: feature views that are views, with descriptions")
-def test_a_feature_view_is_read_back_as_registered(
-    store: FeatureStore, session: Session, customer: Entity
-) -> None:
+def test_a_feature_view_is_read_back_as_registered(store: FeatureStore, session: Session, customer: Entity) -> None:
     source = session.sql("SELECT ID, TS, AMOUNT, AMOUNT > 2 AS LARGE FROM EMBEDDED.PUBLIC.EVENTS")
     view = FeatureView("PAID", [customer], source, timestamp_col="TS", desc="what it's about")
     store.register_feature_view(view.attach_feature_desc({"AMOUNT": "in francs"}), "V1")

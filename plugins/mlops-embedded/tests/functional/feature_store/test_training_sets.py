@@ -20,7 +20,9 @@ def moments(random: np.random.Generator, rows: int, resolution: str) -> pd.Serie
 
 def feature_table(random: np.random.Generator, resolution: str, value: str) -> pd.DataFrame:
     """Rows with distinct (customer, moment): which of two equal moments wins is not defined in Snowflake."""
-    frame = pd.DataFrame({"ID": random.integers(0, CUSTOMERS, FEATURE_ROWS), "TS": moments(random, FEATURE_ROWS, resolution)})
+    frame = pd.DataFrame(
+        {"ID": random.integers(0, CUSTOMERS, FEATURE_ROWS), "TS": moments(random, FEATURE_ROWS, resolution)}
+    )
     frame[value] = random.normal(size=FEATURE_ROWS).round(6)
     frame.loc[random.random(FEATURE_ROWS) < 0.1, value] = np.nan
     return frame.drop_duplicates(["ID", "TS"]).reset_index(drop=True)
@@ -35,6 +37,7 @@ def spine_table(random: np.random.Generator, resolution: str) -> pd.DataFrame:
 
 def written(session: Session, frame: pd.DataFrame, table: str) -> str:
     """Put a frame into a table of the account, row by row in SQL, so that no client code is trusted with its times."""
+
     def cell(value: object) -> str:
         if isinstance(value, pd.Timestamp):
             return f"'{value}'"

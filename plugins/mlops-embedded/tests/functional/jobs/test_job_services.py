@@ -45,9 +45,7 @@ def pool(embedded_snowflake: EmbeddedSnowflake) -> EmbeddedSnowflake:
     images = {IMAGE.rpartition(":")[0]: {"entrypoint": ["python"], "env": {"FROM_IMAGE": "yes"}}}
     (embedded_snowflake.state / "images.yaml").write_text(yaml.safe_dump(images))
     with snowflake.connector.connect(**embedded_snowflake.connection) as connection:
-        connection.cursor().execute(
-            "CREATE COMPUTE POOL POOL MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS"
-        )
+        connection.cursor().execute("CREATE COMPUTE POOL POOL MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS")
     return embedded_snowflake
 
 
@@ -95,9 +93,7 @@ def test_a_job_logs_in_as_its_service_with_its_owners_role(sql: Sql) -> None:
     assert (shown["status"], shown["is_job"], shown["compute_pool"]) == ("DONE", "true", "POOL")
 
 
-@pytest.mark.embedded(
-    "Jobs: Snowflake's variables, a connections.toml, replicas, volumes of stages and folders"
-)
+@pytest.mark.embedded("Jobs: Snowflake's variables, a connections.toml, replicas, volumes of stages and folders")
 def test_a_container_gets_what_snowflake_gives_one(sql: Sql, pool: EmbeddedSnowflake) -> None:
     sql("CREATE OR REPLACE STAGE DATA")
     script = """
@@ -280,9 +276,7 @@ def test_a_job_that_a_task_starts_knows_its_run(sql: Sql) -> None:
         print(context.get_current_task_name(), context.get_predecessor_return_value())
         context.set_return_value(context.get_task_graph_config()["answer"])
     """)
-    sql(
-        """CREATE OR REPLACE TASK JOBS CONFIG = '{"answer": 42}' AS CALL SYSTEM$SET_RETURN_VALUE('from root')"""
-    )
+    sql("""CREATE OR REPLACE TASK JOBS CONFIG = '{"answer": 42}' AS CALL SYSTEM$SET_RETURN_VALUE('from root')""")
     sql(f"CREATE OR REPLACE TASK WORK AFTER JOBS AS {job(specification(script))}")
     sql("ALTER TASK WORK RESUME")
     sql("EXECUTE TASK JOBS")
@@ -300,19 +294,14 @@ def test_a_job_that_a_task_starts_knows_its_run(sql: Sql) -> None:
 
 
 @pytest.mark.embedded("Jobs: what ran at a kill -9 is recorded as failed, and its processes are ended")
-def test_a_job_that_a_killed_server_leaves_behind_is_ended_and_recorded(
-    pool: EmbeddedSnowflake, sql: Sql
-) -> None:
+def test_a_job_that_a_killed_server_leaves_behind_is_ended_and_recorded(pool: EmbeddedSnowflake, sql: Sql) -> None:
     sql(
         job(
             specification("import time; import os; print(os.getpid(), flush=True); time.sleep(300)"),
             "NAME = ORPHAN ASYNC = TRUE",
         )
     )
-    sql(
-        "CREATE OR REPLACE TASK SLEEPS AS "
-        + job(specification("import time; time.sleep(300)"), "NAME = IN_TASK")
-    )
+    sql("CREATE OR REPLACE TASK SLEEPS AS " + job(specification("import time; time.sleep(300)"), "NAME = IN_TASK"))
     sql("EXECUTE TASK SLEEPS")
     wait(sql, "IN_TASK", "RUNNING")
     while not (pid := logs(sql, "ORPHAN")):

@@ -114,7 +114,9 @@ def test_a_model_knows_the_run_that_logged_it(
     tracking: ExperimentTracking, registry: Registry, pipeline: Pipeline, customers: pd.DataFrame
 ) -> None:
     with tracking.start_run("SEARCH") as run:
-        logged = registry.log_model(pipeline, model_name="FOUND", version_name="V1", sample_input_data=customers.head(5))
+        logged = registry.log_model(
+            pipeline, model_name="FOUND", version_name="V1", sample_input_data=customers.head(5)
+        )
     with tracking.start_run("ANOTHER"):
         pass
 

@@ -114,7 +114,9 @@ class Spender(custom_model.CustomModel):
 @pytest.fixture(scope="module")
 def spender(registry: Registry) -> ModelVersion:
     sample = pd.DataFrame({"SPENT": [1.0, 200.0], "NAME": ["it's", 'Zo"ë']})
-    return registry.log_model(Spender(custom_model.ModelContext()), model_name="SPENDER", version_name="V1", sample_input_data=sample)
+    return registry.log_model(
+        Spender(custom_model.ModelContext()), model_name="SPENDER", version_name="V1", sample_input_data=sample
+    )
 
 
 @pytest.mark.embedded("Inference: CustomModel, with text, booleans and infinity")

@@ -43,9 +43,7 @@ def sales(session: Session) -> str:
 
 @pytest.mark.embedded("Partitioned models: mv.run with partition_column, on pandas and Snowpark DataFrames")
 @pytest.mark.parametrize("kind", ["pandas", "snowpark"])
-def test_each_partition_is_answered_by_itself(
-    forecast: ModelVersion, session: Session, sales: str, kind: str
-) -> None:
+def test_each_partition_is_answered_by_itself(forecast: ModelVersion, session: Session, sales: str, kind: str) -> None:
     rows = SALES if kind == "pandas" else session.table(sales)
 
     answered = forecast.run(rows, function_name="predict", partition_column="STORE")

@@ -81,10 +81,10 @@ def test_metrics_are_set_read_and_deleted(churn: ModelVersion) -> None:
 def test_comments_hold_any_text(registry: Registry, churn: ModelVersion) -> None:
     model = registry.get_model("CHURN")
 
-    model.comment = "it's \"quoted\"; -- no comment of SQL"
+    model.comment = 'it\'s "quoted"; -- no comment of SQL'
     churn.comment = "line one\nline two"
 
-    assert model.comment == registry.get_model("CHURN").comment == "it's \"quoted\"; -- no comment of SQL"
+    assert model.comment == registry.get_model("CHURN").comment == 'it\'s "quoted"; -- no comment of SQL'
     assert model.version("V1").comment == "line one\nline two"
 
 
@@ -184,4 +184,6 @@ def test_models_survive_kill_9(
         version = Registry(again, database_name="EMBEDDED", schema_name="PUBLIC").get_model("CHURN").version("V1")
         assert version.get_metric("kept") == 1.0
         assert (version.load().predict(customers) == pipeline.predict(customers)).all()
-        assert list(version.run(customers, function_name="predict")["output_feature_0"]) == list(pipeline.predict(customers))
+        assert list(version.run(customers, function_name="predict")["output_feature_0"]) == list(
+            pipeline.predict(customers)
+        )

@@ -121,7 +121,9 @@ def test_wrong_values_are_refused_with_400(root: Root, wrong: dict, message: str
 
 
 def test_sql_and_rest_see_one_store(root: Root, sql):
-    sql("CREATE COMPUTE POOL from_sql MIN_NODES = 1 MAX_NODES = 4 INSTANCE_FAMILY = CPU_X64_S INITIALLY_SUSPENDED = TRUE")
+    sql(
+        "CREATE COMPUTE POOL from_sql MIN_NODES = 1 MAX_NODES = 4 INSTANCE_FAMILY = CPU_X64_S INITIALLY_SUSPENDED = TRUE"
+    )
 
     assert root.compute_pools["from_sql"].fetch().max_nodes == 4
     sql("ALTER COMPUTE POOL from_sql SET MAX_NODES = 6 COMMENT = 'larger'")
@@ -130,7 +132,11 @@ def test_sql_and_rest_see_one_store(root: Root, sql):
 
     rows = {row["name"]: row for row in sql("SHOW COMPUTE POOLS LIKE 'from_%'")}
     assert set(rows) == {"FROM_SQL", "FROM_REST"}
-    assert (rows["FROM_SQL"]["max_nodes"], rows["FROM_SQL"]["comment"], rows["FROM_SQL"]["state"]) == (6, "larger", "IDLE")
+    assert (rows["FROM_SQL"]["max_nodes"], rows["FROM_SQL"]["comment"], rows["FROM_SQL"]["state"]) == (
+        6,
+        "larger",
+        "IDLE",
+    )
     assert [row["name"] for row in sql("DESC COMPUTE POOL from_rest")] == ["FROM_REST"]
     sql("DROP COMPUTE POOL from_rest")
     with pytest.raises(NotFoundError):

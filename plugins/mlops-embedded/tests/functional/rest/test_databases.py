@@ -18,7 +18,12 @@ def test_a_database_made_over_rest_takes_tables_in_sql(root: Root, sql):
     sql("CREATE TABLE lab.public.t AS SELECT 1 AS x")
 
     fetched = root.databases["lab"].fetch()
-    assert (fetched.name, fetched.comment, fetched.retention_time, fetched.kind) == ("LAB", "experiments", 3, "PERMANENT")
+    assert (fetched.name, fetched.comment, fetched.retention_time, fetched.kind) == (
+        "LAB",
+        "experiments",
+        3,
+        "PERMANENT",
+    )
     assert sql("SELECT x FROM lab.public.t") == [{"X": 1}]
     assert [each.name for each in root.databases.iter(like="la_")] == ["LAB"]
     root.databases["lab"].drop()
@@ -80,7 +85,12 @@ def test_a_warehouse_is_created_resized_suspended_renamed_and_dropped(root: Root
     created.create_or_alter(Warehouse(name="wh_a", warehouse_size="2X-Large", auto_suspend=30))
 
     fetched = created.fetch()
-    assert (fetched.state, fetched.size, fetched.auto_suspend, fetched.auto_resume) == ("STARTED", "2X-Large", 30, "true")
+    assert (fetched.state, fetched.size, fetched.auto_suspend, fetched.auto_resume) == (
+        "STARTED",
+        "2X-Large",
+        30,
+        "true",
+    )
     created.suspend()
     with pytest.raises(APIError, match="suspended already"):
         created.suspend()

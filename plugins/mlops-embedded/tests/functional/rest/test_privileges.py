@@ -40,7 +40,9 @@ def test_roles_are_created_listed_and_dropped(root: Root, sql):
     with pytest.raises(ConflictError):
         roles.create(Role(name="MODELLER"))
 
-    assert [(r.name, r.comment, r.is_current) for r in roles.iter(like="model%")] == [("MODELLER", "makes models", False)]
+    assert [(r.name, r.comment, r.is_current) for r in roles.iter(like="model%")] == [
+        ("MODELLER", "makes models", False)
+    ]
     assert {row["name"] for row in sql("SHOW ROLES")} >= {"ACCOUNTADMIN", "PUBLIC", "MODELLER"}
     created.drop()
     with pytest.raises(NotFoundError):
@@ -137,7 +139,10 @@ def test_sql_asks_for_the_same_privileges(as_role, sql):
     assert run(connection, "SELECT * FROM embedded.public.figures") == [(1,)]
     with pytest.raises(ProgrammingError, match="Insufficient privileges to operate on table 'FIGURES'"):
         run(connection, "DELETE FROM embedded.public.figures")
-    run(connection, "CREATE TABLE embedded.public.own AS WITH f AS (SELECT * FROM embedded.public.figures) SELECT * FROM f")
+    run(
+        connection,
+        "CREATE TABLE embedded.public.own AS WITH f AS (SELECT * FROM embedded.public.figures) SELECT * FROM f",
+    )
     run(connection, "INSERT INTO embedded.public.own VALUES (2)")
     run(connection, "DROP TABLE embedded.public.own")
 

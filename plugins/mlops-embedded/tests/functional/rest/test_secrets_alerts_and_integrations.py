@@ -47,7 +47,9 @@ def test_a_secret_is_fetched_by_the_sdk_and_altered_in_sql(schema, sql, embedded
 
     fetched = schema.secrets["altered"].fetch()
     assert (fetched.name, fetched.username, fetched.password) == ("ALTERED", "you", "")
-    logged = [call["sql"] for call in embedded_snowflake.admin.calls()["calls"] if "SECRET altered" in (call["sql"] or "")]
+    logged = [
+        call["sql"] for call in embedded_snowflake.admin.calls()["calls"] if "SECRET altered" in (call["sql"] or "")
+    ]
     assert logged[0] == "CREATE OR REPLACE SECRET altered TYPE = PASSWORD USERNAME = 'me' PASSWORD = '****'"
     schema.secrets["altered"].drop()
     with pytest.raises(NotFoundError):

@@ -25,7 +25,7 @@ def orders(sql):
     sql("CREATE OR REPLACE TABLE seen (id INT, item VARCHAR, action VARCHAR)")
 
 
-CONSUME = 'INSERT INTO seen SELECT id, item, METADATA$ACTION FROM orders_changes'
+CONSUME = "INSERT INTO seen SELECT id, item, METADATA$ACTION FROM orders_changes"
 
 
 def has_data(sql, name: str = "orders_changes") -> bool:

@@ -35,14 +35,10 @@ def schema(root: Root, embedded_snowflake: EmbeddedSnowflake) -> SchemaResource:
 
 
 def spec(script: str) -> str:
-    return yaml.safe_dump(
-        {"spec": {"containers": [{"name": "main", "image": f"{IMAGE}:1", "args": [script]}]}}
-    )
+    return yaml.safe_dump({"spec": {"containers": [{"name": "main", "image": f"{IMAGE}:1", "args": [script]}]}})
 
 
-@pytest.mark.embedded(
-    "Tasks over REST: create modes, create_or_alter, fetch, iterate, dependents, drop, errors"
-)
+@pytest.mark.embedded("Tasks over REST: create modes, create_or_alter, fetch, iterate, dependents, drop, errors")
 def test_a_task_round_trips_in_every_property(schema: SchemaResource) -> None:
     task = Task(
         "every",
@@ -106,9 +102,7 @@ def test_every_create_mode_and_error_class(schema: SchemaResource) -> None:
     schema.tasks["moded"].drop(if_exists=True)
 
 
-@pytest.mark.embedded(
-    "Job services over REST: execute_job, fetch, list, status, containers, instances, logs, drop"
-)
+@pytest.mark.embedded("Job services over REST: execute_job, fetch, list, status, containers, instances, logs, drop")
 def test_a_job_service_over_rest_runs_and_shows_its_logs(schema: SchemaResource) -> None:
     asked = JobService(
         name="rest_job",
@@ -153,9 +147,7 @@ def test_a_job_over_rest_that_fails_says_how(schema: SchemaResource) -> None:
 
 def test_the_graphs_of_a_dag_are_answered_as_published(schema: SchemaResource) -> None:
     operation = DAGOperation(schema)
-    with DAG(
-        "published", schedule=Cron("0 * * * *", "UTC"), warehouse="COMPUTE_WH", config={"a": "b"}
-    ) as dag:
+    with DAG("published", schedule=Cron("0 * * * *", "UTC"), warehouse="COMPUTE_WH", config={"a": "b"}) as dag:
         one, two = DAGTask("one", "SELECT * FROM MISSING"), DAGTask("two", "SELECT 1")
         DAGTask("last", "SELECT 1", is_finalizer=True)
         one >> two

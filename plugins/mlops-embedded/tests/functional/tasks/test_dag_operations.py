@@ -23,9 +23,7 @@ IMAGE = "/embedded/public/images/sh"
 
 @pytest.fixture(scope="module")
 def pooled(embedded_snowflake: EmbeddedSnowflake) -> EmbeddedSnowflake:
-    (embedded_snowflake.state / "images.yaml").write_text(
-        yaml.safe_dump({IMAGE: {"entrypoint": ["sh", "-c"]}})
-    )
+    (embedded_snowflake.state / "images.yaml").write_text(yaml.safe_dump({IMAGE: {"entrypoint": ["sh", "-c"]}}))
     with snowflake.connector.connect(**embedded_snowflake.connection) as connection:
         pool = ComputePool("pool", min_nodes=1, max_nodes=1, instance_family="CPU_X64_XS")
         Root(connection).compute_pools.create(pool)
@@ -48,9 +46,7 @@ def schema_of(connection: SnowflakeConnection) -> SchemaResource:
 
 
 def spec(script: str) -> str:
-    return yaml.safe_dump(
-        {"spec": {"containers": [{"name": "main", "image": f"{IMAGE}:1", "args": [script]}]}}
-    )
+    return yaml.safe_dump({"spec": {"containers": [{"name": "main", "image": f"{IMAGE}:1", "args": [script]}]}})
 
 
 def job(script: str) -> str:
@@ -83,9 +79,7 @@ def deploy(operation: DAGOperation, dag: DAG) -> None:
         operation.deploy(dag, mode=CreateMode.or_replace)
 
 
-@pytest.mark.embedded(
-    "Task graphs over REST: DAGOperation.deploy, run and get_complete_dag_runs, with job services"
-)
+@pytest.mark.embedded("Task graphs over REST: DAGOperation.deploy, run and get_complete_dag_runs, with job services")
 def test_a_graph_of_job_services_is_deployed_and_runs_to_success(schema: SchemaResource) -> None:
     operation, dag = DAGOperation(schema), graph("churn", "echo trained")
     before = {service.name for service in schema.services.iter()}
@@ -113,9 +107,7 @@ def test_a_graph_with_a_failing_job_ends_as_failed_and_names_the_task(schema: Sc
     assert [r.run_id for r in operation.get_complete_dag_runs(dag)] == [run.run_id]
 
 
-@pytest.mark.embedded(
-    "Task graphs over REST: history and definitions survive kill -9, and the same script runs again"
-)
+@pytest.mark.embedded("Task graphs over REST: history and definitions survive kill -9, and the same script runs again")
 def test_the_same_script_runs_again_after_kill_9(pooled: EmbeddedSnowflake) -> None:
     dag = graph("twice", "echo trained")
     for run_number in (1, 2):

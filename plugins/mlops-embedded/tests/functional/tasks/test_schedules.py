@@ -57,9 +57,7 @@ def runs(sql: Sql, count: int, seconds: float = 15) -> list[dict[str, Any]]:
         time.sleep(0.05)
 
 
-@pytest.mark.embedded(
-    "Tasks: schedules by interval and by cron in a time zone, on a clock that tests can move"
-)
+@pytest.mark.embedded("Tasks: schedules by interval and by cron in a time zone, on a clock that tests can move")
 def test_an_interval_comes_due_from_the_moment_of_the_resume(sql: Sql, clock: Time) -> None:
     sql("CREATE TASK R SCHEDULE = '10 MINUTES' AS SELECT 1")
     clock.move(timedelta(minutes=3))
@@ -103,9 +101,7 @@ def test_a_suspended_task_does_not_come_due(sql: Sql, clock: Time) -> None:
 
 @pytest.mark.embedded("Tasks: overlap policies, suspension after repeated failures")
 def test_a_run_that_would_overlap_does_not_take_place_unless_allowed(sql: Sql, clock: Time) -> None:
-    slow = (
-        "SELECT COUNT(*) FROM TABLE(GENERATOR(ROWCOUNT => 100000)) A, TABLE(GENERATOR(ROWCOUNT => 100000)) B"
-    )
+    slow = "SELECT COUNT(*) FROM TABLE(GENERATOR(ROWCOUNT => 100000)) A, TABLE(GENERATOR(ROWCOUNT => 100000)) B"
     for name, policy in (("ONE", "NO_OVERLAP"), ("MANY", "ALLOW_ALL_OVERLAP")):
         sql(f"CREATE TASK {name} SCHEDULE = '1 MINUTE' OVERLAP_POLICY = {policy} AS {slow}")
         sql(f"ALTER TASK {name} RESUME")

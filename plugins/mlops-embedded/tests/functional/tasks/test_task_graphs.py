@@ -60,15 +60,11 @@ def states(task_runs: list[dict[str, Any]]) -> dict[str, str]:
 @pytest.mark.embedded("Tasks: a graph of SQL tasks runs in order, with configuration and return values")
 def test_a_graph_runs_in_order_and_hands_values_on(sql: Sql) -> None:
     sql("CREATE TABLE LOG (STEP STRING, VALUE STRING)")
-    sql(
-        """CREATE TASK R CONFIG = '{"model": {"depth": 3}, "run": "nightly"}' AS CALL SYSTEM$SET_RETURN_VALUE('42')"""
-    )
+    sql("""CREATE TASK R CONFIG = '{"model": {"depth": 3}, "run": "nightly"}' AS CALL SYSTEM$SET_RETURN_VALUE('42')""")
     sql("CREATE TASK A AFTER R AS INSERT INTO LOG SELECT 'A', SYSTEM$GET_PREDECESSOR_RETURN_VALUE()")
     sql("CREATE TASK B AFTER R AS INSERT INTO LOG SELECT 'B', SYSTEM$GET_TASK_GRAPH_CONFIG('model.depth')")
     sql("CREATE TASK C AFTER A, B AS INSERT INTO LOG SELECT 'C', SYSTEM$GET_PREDECESSOR_RETURN_VALUE('R')")
-    sql(
-        "CREATE TASK F FINALIZE = R AS INSERT INTO LOG SELECT 'F', SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_NAME')"
-    )
+    sql("CREATE TASK F FINALIZE = R AS INSERT INTO LOG SELECT 'F', SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_NAME')")
     for name in "ABCF":
         sql(f"ALTER TASK {name} RESUME")
 

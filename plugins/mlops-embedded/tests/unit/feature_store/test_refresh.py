@@ -25,7 +25,8 @@ FAILED = invalid_value("the query does not run")
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("60 seconds", 60), ("1 minute", 60), ("5 MINUTES", 300), (" 2 hours ", 7_200), ("1 day", 86_400)]
+    ("text", "seconds"),
+    [("60 seconds", 60), ("1 minute", 60), ("5 MINUTES", 300), (" 2 hours ", 7_200), ("1 day", 86_400)],
 )
 def test_a_lag_is_a_number_and_a_unit(text: str, seconds: int) -> None:
     assert lag_seconds(text) == seconds

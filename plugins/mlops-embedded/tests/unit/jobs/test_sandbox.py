@@ -62,9 +62,7 @@ def test_a_misspelt_entry_is_refused_by_file_and_field(tmp_path: Path) -> None:
     file = tmp_path / "images.yaml"
     file.write_text("/db/s/r/x: {entry_point: [x]}")
 
-    with pytest.raises(
-        SnowflakeError, match=r"images.yaml: /db/s/r/x.entry_point: .*did you mean 'entrypoint'"
-    ):
+    with pytest.raises(SnowflakeError, match=r"images.yaml: /db/s/r/x.entry_point: .*did you mean 'entrypoint'"):
         find_image(file, "/db/s/r/x")
 
 

@@ -118,9 +118,7 @@ def _with(change: str, *keys: str | int) -> str:
         (("extra",), "1", "extra", "not a field"),
     ],
 )  # fmt: skip
-def test_a_wrong_field_is_refused_by_its_path(
-    keys: tuple[str | int, ...], change: str, path: str, reason: str
-) -> None:
+def test_a_wrong_field_is_refused_by_its_path(keys: tuple[str | int, ...], change: str, path: str, reason: str) -> None:
     with pytest.raises(SpecificationError) as caught:
         parse_specification(_with(change, *keys))
 

@@ -12,9 +12,7 @@ from .graphs import schema, task
 
 
 def test_a_graph_has_its_predecessors_first_and_its_finalizer_apart() -> None:
-    tasks = schema(
-        task("C", "A", "B"), task("B", "R"), task("A", "R"), task("R"), task("F", finalize="R"), task("X")
-    )
+    tasks = schema(task("C", "A", "B"), task("B", "R"), task("A", "R"), task("R"), task("F", finalize="R"), task("X"))
 
     graph = graph_of(tasks, "R")
 

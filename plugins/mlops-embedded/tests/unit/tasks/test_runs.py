@@ -84,7 +84,5 @@ def test_a_failed_run_with_retries_left_retries_before_its_finalizer() -> None:
         ("ALLOW_CHILD_OVERLAP", 1, 1, False), ("ALLOW_ALL_OVERLAP", 3, 3, True),
     ],
 )  # fmt: skip
-def test_the_overlap_policy_decides_whether_runs_meet(
-    policy: str, runs: int, roots: int, allowed: bool
-) -> None:
+def test_the_overlap_policy_decides_whether_runs_meet(policy: str, runs: int, roots: int, allowed: bool) -> None:
     assert may_overlap(policy, runs=runs, roots_running=roots) is allowed

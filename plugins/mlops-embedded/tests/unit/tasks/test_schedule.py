@@ -74,8 +74,6 @@ def test_cron_knows_the_last_friday_of_a_month() -> None:
     assert due == datetime(2026, 1, 30, tzinfo=timezone.utc)
 
 
-@pytest.mark.parametrize(
-    "text", ["5 MINUTES", "1 MINUTE", "15 SECONDS", "USING CRON 0 9 * * MON Europe/Berlin"]
-)
+@pytest.mark.parametrize("text", ["5 MINUTES", "1 MINUTE", "15 SECONDS", "USING CRON 0 9 * * MON Europe/Berlin"])
 def test_a_schedule_is_shown_as_it_is_written(text: str) -> None:
     assert str(parse_schedule(text)) == text
