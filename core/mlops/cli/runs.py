@@ -107,9 +107,10 @@ def show_run(name: str, as_json: bool) -> None:
         print_table(rows, ["dataset", "serializer", "size", "rows", "sha256", "from"])
     if any(one.metrics for one in outcome.nodes):
         click.echo("")
-        for one in outcome.nodes:
-            for metric in {metric.name: metric for metric in one.metrics}.values():
-                click.echo(f"  {metric.name:<28} {number(metric.value):>10}  {one.node}")
+        last = [(one, metric) for one in outcome.nodes for metric in {each.name: each for each in one.metrics}.values()]
+        width = max(len(metric.name) for _, metric in last)
+        for one, metric in last:
+            click.echo(f"  {metric.name:<{width}} {number(metric.value):>10}  {one.node}")
     if changed := {node: values for node, values in run.parameters.items() if values}:
         click.echo("\nparameters")
         for node, values in changed.items():

@@ -206,7 +206,7 @@ def _conflict(claim: tuple[str, str], first: str, second: str) -> PluginError:
     return PluginError(
         plugin=first if second == _BUILT_IN else second,
         problem=f"{first} and {second} both {verb} {name!r}",
-        hint="disable one of them: `disable` under [tool.mlops.plugins]",
+        hint="switch one of them off: `block` under [tool.mlops.plugins]",
     )
 
 

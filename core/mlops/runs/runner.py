@@ -82,6 +82,7 @@ class Runner:
         self._nodes = {node.full_name: node for node in graph.nodes}
         self._position = {name: position for position, name in enumerate(self._nodes)}
         self._stop_reason: str | None = None
+        self._reasons: dict[str, str] = {}
         self._progress = _Progress(
             waiting={name: len(graph.parents(name)) for name in self._nodes}, records=dict(external or {})
         )
@@ -151,6 +152,7 @@ class Runner:
             intact=self._store.verify,
         )
         if not decision.fits or manifest is None:
+            self._reasons[name] = f"ran again: {decision.reason}"
             if manifest is not None:
                 self._store.discard(name)
             return False
@@ -207,6 +209,8 @@ class Runner:
     def _settle(self, outcome: NodeOutcome) -> None:
         """Record what a node came to for good, and let those that waited for it go on or be skipped."""
         progress, name = self._progress, outcome.node
+        if outcome.state is State.SUCCEEDED and name in self._reasons:
+            outcome = replace(outcome, reason=self._reasons[name])
         progress.outcomes[name] = replace(outcome, outputs=()) if outcome.state.good else outcome
         self._records.node_ended(self._run.run_id, outcome)
         for observer in self._observers:
