@@ -1,0 +1,136 @@
+"""The rules that keep the modules of mlops apart, read from their imports."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "core" / "mlops"
+GROUND = {"errors", "nodes", "parameters", "pipeline", "context", "annotations"}
+LATE = {"mlops.parameters": ("yaml",), "mlops.annotations": ("mlops.datasets.serializers",)}
+"""What the ground floor may import inside a function, when it is needed: to read a word, and to name a type."""
+
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
+
+
+def name_of(file: Path) -> str:
+    parts = file.relative_to(CORE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def statements(tree: ast.AST, *, everywhere: bool) -> Iterator[ast.stmt]:
+    """Imports of a module; without ``everywhere`` only those that run when it is imported."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            yield child
+        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            yield from (one for part in child.orelse for one in statements(part, everywhere=everywhere))
+        elif everywhere or not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield from statements(child, everywhere=everywhere)
+
+
+def imports(file: Path, *, everywhere: bool = True) -> Iterator[tuple[str, str]]:
+    """Every imported module with the place of the line; of ``from a import b`` also ``a.b``."""
+    for one in statements(ast.parse(file.read_text()), everywhere=everywhere):
+        place = f"{file.relative_to(ROOT)}:{one.lineno}: {ast.unparse(one)}"
+        if isinstance(one, ast.Import):
+            yield from ((alias.name, place) for alias in one.names)
+        elif isinstance(one, ast.ImportFrom):
+            yield str(one.module), place
+            yield from ((f"{one.module}.{alias.name}", place) for alias in one.names)
+
+
+FILES = {name_of(file): file for file in sorted(CORE.rglob("*.py"))}
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def offences(importers: Iterator[str], *forbidden: str) -> list[str]:
+    return sorted({place for name in importers for what, place in imports(FILES[name]) if within(what, *forbidden)})
+
+
+def test_the_ground_floor_imports_only_the_standard_library_msgspec_and_itself():
+    allowed = {*sys.stdlib_module_names, "msgspec", "mlops.errors", *(f"mlops.{name}" for name in GROUND)}
+    wrong = [
+        place
+        for name in sorted(GROUND)
+        for everywhere in (False, True)
+        for what, place in imports(FILES[f"mlops.{name}"], everywhere=everywhere)
+        if not within(what, *allowed, *(LATE.get(f"mlops.{name}", ()) if everywhere else ()))
+    ]
+
+    assert wrong == []
+
+
+def test_only_the_command_line_imports_click():
+    allowed = ("mlops.cli", "mlops.plugins.commands")
+    assert offences((name for name in FILES if not within(name, *allowed)), "click") == []
+
+
+def test_only_the_plugins_package_imports_pluggy():
+    assert offences((name for name in FILES if not within(name, "mlops.plugins")), "pluggy") == []
+
+
+def test_drawing_and_datasets_know_nothing_of_runs_and_the_command_line():
+    inner = (name for name in FILES if within(name, "mlops.drawing", "mlops.datasets"))
+    assert offences(inner, "mlops.runs", "mlops.cli") == []
+
+
+def test_runs_know_nothing_of_the_command_line():
+    assert offences((name for name in FILES if within(name, "mlops.runs")), "mlops.cli") == []
+
+
+def test_only_the_snowflake_package_imports_snowflake():
+    assert offences((name for name in FILES if not within(name, "mlops.snowflake")), "snowflake") == []
+
+
+def test_only_the_command_line_prints():
+    wrong = [
+        f"{file.relative_to(ROOT)}:{one.lineno}"
+        for name, file in FILES.items()
+        if not within(name, "mlops.cli")
+        for one in ast.walk(ast.parse(file.read_text()))
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "print"
+    ]
+
+    assert wrong == []
+
+
+def test_modules_do_not_import_each_other_in_a_circle():
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for name, file in FILES.items():
+        sorter.add(name, *({what for what, _ in imports(file, everywhere=False) if what in FILES} - {name, "mlops"}))
+
+    try:
+        sorter.prepare()
+    except CycleError as cause:
+        pytest.fail(" imports ".join(reversed(cause.args[1])))
+
+
+def test_modules_are_named_for_what_they_hold():
+    assert [name for name in FILES if set(name.split(".")) & VAGUE] == []
+
+
+def test_every_command_has_help():
+    from mlops.cli.app import COMMANDS, cli
+
+    def silent(command: click.Command, path: str, context: click.Context) -> list[str]:
+        found = [] if command.help else [path]
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                found += silent(command.get_command(context, name), f"{path} {name}", context)
+        return found
+
+    context = click.Context(cli)
+    built_in = [silent(cli.get_command(context, name), name, context) for name in COMMANDS]
+
+    assert [path for paths in built_in for path in paths] == []
