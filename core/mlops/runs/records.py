@@ -1,6 +1,7 @@
 """Records of runs: one SQLite file under the data folder, written as things happen, read by ``mlops runs``.
 
-Every change is a transaction of its own, so that a killed process loses nothing it had recorded. Two runs write at once.
+What the runner has recorded is committed before it lets a node run, so that a killed process loses nothing but what was
+going on. Two runs write at once.
 """
 
 from __future__ import annotations
@@ -66,8 +67,20 @@ class RunRecords:
                 self._database.execute(f"PRAGMA user_version = {SCHEMA}")
             self._database.execute("COMMIT")
 
+    def commit(self) -> None:
+        """Make durable what was recorded since the last call; it survives the end of this process, however it ends."""
+        if self._database.in_transaction:
+            self._database.execute("COMMIT")
+
+    def _changing(self) -> sqlite3.Connection:
+        """Return the database with a transaction that goes on until ``commit``."""
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN IMMEDIATE")
+        return self._database
+
     def close(self) -> None:
-        """Close the file."""
+        """Commit, and close the file."""
+        self.commit()
         self._database.close()
 
     def __enter__(self) -> RunRecords:
@@ -80,8 +93,7 @@ class RunRecords:
 
     def begin(self, run: RunInfo, nodes: Sequence[str]) -> None:
         """Record that a run starts, or starts again, with these nodes; what it had recorded of them is kept in order."""
-        database = self._database
-        database.execute("BEGIN IMMEDIATE")
+        database = self._changing()
         database.execute(
             """INSERT INTO runs (run_id, pipeline, state, started, folder, target, auth_mode, executor, parameters, versions)
                VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)
@@ -105,11 +117,11 @@ class RunRecords:
                ON CONFLICT (run_id, node) DO UPDATE SET position = excluded.position, state = 'pending', reason = ''""",
             [(run.run_id, position, node) for position, node in enumerate(nodes)],
         )
-        database.execute("COMMIT")
+        self.commit()
 
     def node_started(self, run_id: str, node: str, attempt: int, moment: float) -> None:
         """Record that an attempt of a node starts."""
-        self._database.execute(
+        self._changing().execute(
             "UPDATE nodes SET state = 'running', attempt = ?, started = ?, ended = NULL, error = NULL"
             " WHERE run_id = ? AND node = ?",
             (attempt, moment, run_id, node),
@@ -118,9 +130,8 @@ class RunRecords:
     def node_ended(self, run_id: str, outcome: NodeOutcome) -> None:
         """Record what a node came to, with its metrics."""
         error = None if outcome.error is None else _text(asdict(outcome.error))
-        database = self._database
+        database = self._changing()
         if outcome.metrics:
-            database.execute("BEGIN IMMEDIATE")
             database.execute("DELETE FROM metrics WHERE run_id = ? AND node = ?", (run_id, outcome.node))
             database.executemany(
                 "INSERT INTO metrics (run_id, node, attempt, name, step, value) VALUES (?, ?, ?, ?, ?, ?)",
@@ -141,14 +152,11 @@ class RunRecords:
                 outcome.node,
             ),
         )
-        if outcome.metrics:
-            database.execute("COMMIT")
 
     def end(self, run_id: str, state: State, *, reason: str = "", warnings: Iterable[str] = ()) -> None:
         """Record that a run has ended; nodes that were still running or pending then are recorded as stopped."""
-        database = self._database
+        database = self._changing()
         now = time.time()
-        database.execute("BEGIN IMMEDIATE")
         database.execute(
             "UPDATE runs SET state = ?, ended = ?, reason = ?, warnings = ? WHERE run_id = ?",
             (state.value, now, reason, _text(list(warnings)), run_id),
@@ -158,7 +166,7 @@ class RunRecords:
             " WHERE run_id = ? AND state IN ('running', 'pending')",
             (now, reason, run_id),
         )
-        database.execute("COMMIT")
+        self.commit()
 
     def find(self, name: str, *, pipeline: str | None = None) -> str:
         """Return the id of the run that ``name`` means: an id, a part of one, or ``latest``.

@@ -117,6 +117,7 @@ class Runner:
 
     def _wait(self) -> Sequence[NodeOutcome]:
         progress = self._progress
+        self._records.commit()
         if not progress.running and not progress.delayed:
             return ()
         seconds = None

@@ -90,6 +90,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         stack.callback(prepared["services"].close)
         records.begin(run, [node.full_name])
         records.node_started(run_id, node.full_name, 1, started)
+        records.commit()
         with stopped_by_signals(stopped.append, interrupt=True):
             try:
                 outcome = run_node(order, function=function, **prepared)
