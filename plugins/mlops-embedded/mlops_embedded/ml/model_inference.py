@@ -75,14 +75,15 @@ def row_function(session: Session, loaded: LoadedMethod) -> str:
 
     Its first argument only counts rows: a method may have no other, and Arrow needs one to know how many there are.
     """
-    name, method = loaded.key, loaded.method
+    method = loaded.method
+    name = f"{loaded.key}_{session.id}"  # DuckDB keeps functions by database, and each session has its own
     if name in session.registered_functions:
         return name
 
     def call(*columns: Any) -> Any:
         arrays = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns]
         table = pa.Table.from_arrays(arrays, names=[f"_{n}" for n in range(len(arrays))])
-        _, result = loaded.ready(session).call(name, table)
+        _, result = loaded.ready(session).call(loaded.key, table)
         assert result is not None
         return result.column(0).combine_chunks()
 

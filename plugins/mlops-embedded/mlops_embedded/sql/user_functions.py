@@ -204,7 +204,8 @@ def _python_call(session: Session, document: Document, texts: list[str]) -> str:
 
 def _register(session: Session, document: Document) -> str:
     """Make the function known to the session's DuckDB connection, once, and return its name there."""
-    name = "_UDF_" + _fingerprint(document)
+    code = "_UDF_" + _fingerprint(document)
+    name = f"{code}_{session.id}"  # DuckDB keeps functions by database, and each session has its own
     if name not in session.registered_functions:
         returns = signature_type(document.body["returns"])
         arguments = [signature_type(t) for _, t, _ in document.body["arguments"]]
@@ -213,8 +214,8 @@ def _register(session: Session, document: Document) -> str:
             arrays = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns]
             table = pa.Table.from_arrays(arrays, names=[f"_{n}" for n in range(len(arrays))])
             worker = worker_of(session, document)
-            worker.load(name, f"{_FACTORIES}:scalar", _code(session, document, returns=returns.kind))
-            _, result = worker.call(name, table)
+            worker.load(code, f"{_FACTORIES}:scalar", _code(session, document, returns=returns.kind))
+            _, result = worker.call(code, table)
             assert result is not None
             return result.column(0).combine_chunks()
 

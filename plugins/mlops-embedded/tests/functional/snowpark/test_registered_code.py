@@ -12,8 +12,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 def test_a_closure_runs_over_a_column(session: Session) -> None:
     offset = 10
     add = f_.udf(
-        lambda x: None if x is None else x + offset, return_type=t_.LongType(), input_types=[t_.LongType()], packages=[]
-    )
+        lambda x: None if x is None else x + offset,
+        return_type=t_.LongType(), input_types=[t_.LongType()], packages=[], session=session,
+    )  # fmt: skip
     session.udf.register(
         lambda a, b: f"{a}-{b}", return_type=t_.StringType(), input_types=[t_.StringType(), t_.LongType()],
         name="JOINER", replace=True, packages=[],
@@ -31,6 +32,7 @@ def test_a_pandas_function_gets_series(session: Session) -> None:
         return_type=t_.PandasSeriesType(t_.FloatType()),
         input_types=[t_.PandasSeriesType(t_.FloatType())],
         packages=["pandas"],
+        session=session,
     )
 
     rows = session.create_dataframe([[1.5], [2.0]], schema=["A"]).select(double("A")).collect()
@@ -64,4 +66,4 @@ def test_a_procedure_has_a_session(session: Session) -> None:
         return_type=t_.LongType(), input_types=[t_.StringType()], packages=["snowflake-snowpark-python"],
     )  # fmt: skip
 
-    assert count("COUNTED") == 2
+    assert count("COUNTED", session=session) == 2
