@@ -6,7 +6,7 @@ starts. A key is an image as specifications name it, with or without its tag:
     /mydb/public/images/train:
       entrypoint: [python, -m, churn]     # the image's ENTRYPOINT; a specification's `command` overrides it
       command: [train]                    # the image's CMD; a specification's `args` override it
-      workdir: /home/me/churn             # the image's WORKDIR
+      workdir: /srv/churn                 # the image's WORKDIR
       env: {PYTHONPATH: src}              # the image's ENV
 """
 
