@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlops.context import Context
     from mlops.datasets.serializers import Serializer
     from mlops.errors import MlopsError
-    from mlops.nodes import Node, Resources, node
+    from mlops.nodes import Endpoint, Node, Partitions, Resources, Serving, node
     from mlops.pipeline import Cron, Interval, Pipeline, Stream
     from mlops.plugins.hookspecs import hookimpl
 
@@ -22,12 +22,15 @@ __version__ = "0.1.0"
 __all__ = [
     "Context",
     "Cron",
+    "Endpoint",
     "Interval",
     "MlopsError",
     "Node",
+    "Partitions",
     "Pipeline",
     "Resources",
     "Serializer",
+    "Serving",
     "Stream",
     "__version__",
     "hookimpl",
@@ -37,12 +40,15 @@ __all__ = [
 _HOMES = {
     "Context": "mlops.context",
     "Cron": "mlops.pipeline",
+    "Endpoint": "mlops.nodes",
     "Interval": "mlops.pipeline",
     "MlopsError": "mlops.errors",
     "Node": "mlops.nodes",
+    "Partitions": "mlops.nodes",
     "Pipeline": "mlops.pipeline",
     "Resources": "mlops.nodes",
     "Serializer": "mlops.datasets.serializers",
+    "Serving": "mlops.nodes",
     "Stream": "mlops.pipeline",
     "hookimpl": "mlops.plugins.hookspecs",
     "node": "mlops.nodes",

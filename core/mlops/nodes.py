@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from types import CodeType
-from typing import TypeVar, overload
+from typing import Literal, TypeVar, overload
 
 from msgspec import Struct, field
 
@@ -23,6 +23,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 SERVICES = ("feature_store", "model_registry", "session")
 """Arguments of these names receive Snowflake's own objects, or None in a run without services."""
 
+STORAGES = ("file", "table")
 MAPPINGS = ("inputs", "outputs")
 RESERVED = (*SERVICES, *MAPPINGS, "context")
 FOUR_ARGUMENTS = ("feature_store", "model_registry", "inputs", "outputs")
@@ -65,6 +66,50 @@ class Retries(Struct, frozen=True):
         return timedelta() if attempt <= 1 else self.delay * self.backoff ** (attempt - 2)
 
 
+class Endpoint(Struct, frozen=True):
+    """A port that a service listens on. ``public`` lets it be reached from outside of Snowflake.
+
+    Source: Snowflake documentation, "Service specification reference", endpoints.
+    """
+
+    name: str
+    port: int
+    public: bool = False
+    protocol: Literal["HTTP", "TCP"] = "HTTP"
+
+
+class Serving(Struct, frozen=True):
+    """How a node that keeps running is served: its function starts a server and returns when that ends.
+
+    ``readiness_path`` is asked on the first endpoint until it answers. ``function`` names a SQL function that calls
+    ``function_path`` of the first endpoint, with ``function_arguments`` as SQL names and types.
+    """
+
+    endpoints: tuple[Endpoint, ...] = (Endpoint("http", 8080),)
+    min_instances: int = 1
+    max_instances: int = 1
+    readiness_path: str | None = None
+    function: str | None = None
+    function_path: str = "/"
+    function_arguments: Mapping[str, str] = field(default_factory=dict)
+    function_returns: str = "VARIANT"
+
+
+class Partitions(Struct, frozen=True):
+    """How a node is split: ``count`` replicas, each with the rows of its own part of every dataset that has ``key``.
+
+    A row belongs to the replica that the hash of its ``key`` names, so that all rows of one key meet in one replica.
+    Without a key each replica reads everything, and picks its part by ``context.replica_index``.
+    """
+
+    count: int
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"partitions must be at least 1, not {self.count!r}")
+
+
 class Origin(Struct, frozen=True):
     """Where a node comes from: the distribution that ships it, its version, and the function as ``module:qualname``.
 
@@ -82,6 +127,9 @@ class Origin(Struct, frozen=True):
 
 class Node(Struct, frozen=True):
     """One step of a pipeline: the datasets that go in and come out, its parameters, and what it needs to run.
+
+    ``storage`` names, by output, where it is kept when that is not a file: ``table``. Nodes of one ``group`` may share a
+    container. ``serving`` makes it a long-running service.
 
     ``inputs`` maps each argument to the dataset it receives. ``input_types`` and
     ``output_types`` hold, where the type is annotated, its qualified name, and for outputs those of its bases, too. ``open_inputs`` is true for a function that only takes
@@ -103,6 +151,11 @@ class Node(Struct, frozen=True):
     timeout: timedelta | None = None
     retries: Retries = Retries()
     description: str = ""
+    group: str | None = None
+    partitions: Partitions | None = None
+    serving: Serving | None = None
+    storage: Mapping[str, str] = field(default_factory=dict)
+    deterministic: bool = False
 
     @property
     def full_name(self) -> str:
@@ -127,6 +180,11 @@ class Declaration(Struct, frozen=True):
     timeout: timedelta | None = None
     retries: Retries = Retries()
     description: str | None = None
+    group: str | None = None
+    partitions: Partitions | None = None
+    serving: Serving | None = None
+    storage: str | Mapping[str, str] = "file"
+    deterministic: bool = False
 
 
 @overload
@@ -145,6 +203,11 @@ def node(
     timeout: timedelta | float | None = None,
     retries: Retries | int = 0,
     description: str | None = None,
+    group: str | None = None,
+    partitions: Partitions | int | None = None,
+    serving: Serving | None = None,
+    storage: Literal["file", "table"] | Mapping[str, str] = "file",
+    deterministic: bool = False,
 ) -> Callable[[FunctionT], FunctionT]: ...
 
 
@@ -161,6 +224,11 @@ def node(
     timeout: timedelta | float | None = None,
     retries: Retries | int = 0,
     description: str | None = None,
+    group: str | None = None,
+    partitions: Partitions | int | None = None,
+    serving: Serving | None = None,
+    storage: Literal["file", "table"] | Mapping[str, str] = "file",
+    deterministic: bool = False,
 ) -> FunctionT | Callable[[FunctionT], FunctionT]:
     """Mark a function as a node and return the function itself, so that a test calls it like any other.
 
@@ -174,6 +242,11 @@ def node(
     after: nodes that must have ended before, though no dataset comes from them.
     timeout: seconds or a timedelta after which an attempt is ended.
     retries: how many more attempts, or a ``Retries`` that also says how long to wait between them.
+    group: nodes of one group may share a container in Snowflake, which saves its start.
+    partitions: how many replicas share the work, or a ``Partitions`` that also says by which column.
+    serving: makes the node a long-running service of Snowflake.
+    storage: ``table`` keeps outputs as Snowflake tables, given and taken as Snowpark DataFrames; or output → storage.
+    deterministic: equal inputs and parameters give equal outputs; ``mlops plugins check`` holds the node to it.
     """
 
     def mark(marked: FunctionT) -> FunctionT:
@@ -194,6 +267,11 @@ def node(
             timeout=timedelta(seconds=timeout) if isinstance(timeout, (int, float)) else timeout,
             retries=Retries(count=retries) if isinstance(retries, int) else retries,
             description=description,
+            group=group,
+            partitions=Partitions(partitions) if isinstance(partitions, int) else partitions,
+            serving=serving,
+            storage=storage,
+            deterministic=deterministic,
         )
         setattr(marked, _DECLARATION, declaration)
         return marked
@@ -293,7 +371,30 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
         timeout=declaration.timeout,
         retries=declaration.retries,
         description=declaration.description or _first_line(function),
+        group=declaration.group,
+        partitions=declaration.partitions,
+        serving=declaration.serving,
+        storage=_storage(declaration, outputs, node=name),
+        deterministic=declaration.deterministic,
     )
+
+
+def _storage(declaration: Declaration, outputs: Sequence[str], *, node: str) -> dict[str, str]:
+    """Return the outputs that are not kept as files, each with where it is kept."""
+    asked = declaration.storage
+    chosen = dict.fromkeys(outputs, asked) if isinstance(asked, str) else dict(asked)
+    for dataset, storage in chosen.items():
+        if dataset not in outputs:
+            raise NodeDefinitionError(
+                node=node,
+                problem=f"storage= names {dataset!r}, which the node does not write",
+                hint=f"it writes: {', '.join(outputs) or 'nothing'}",
+            )
+        if storage not in STORAGES:
+            raise NodeDefinitionError(
+                node=node, problem=f"storage of {dataset!r} is {storage!r}", hint=f"it is one of: {', '.join(STORAGES)}"
+            )
+    return {dataset: storage for dataset, storage in chosen.items() if storage != "file"}
 
 
 class _Argument(Struct, frozen=True):

@@ -16,9 +16,9 @@ from msgspec import Struct, field
 from mlops.errors import MlopsError, SettingsError, SeveralError, UnknownNameError, closest
 from mlops.pipeline import Pipeline, schedule_from
 from mlops.plugins.policy import Policy
+from mlops.targets import ServicesChoice, Target, targets_of
 
 Executor = Literal["inline", "process"]
-ServicesChoice = Literal["auto", "embedded", "none"]
 
 
 class Key(Struct, frozen=True):
@@ -84,16 +84,6 @@ KEYS = (
 
 _TABLES = {"pipelines", "targets"}
 _PIPELINE_KEYS = {"nodes", "schedule", "parameters", "finalizer", "after", "description", "writers"}
-_TARGET_KEYS = {"parameters", "services", "connection"}
-
-
-class Target(Struct, frozen=True):
-    """Where a pipeline runs: its name, parameters of its own, and the named connection it uses, if any."""
-
-    name: str
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    services: ServicesChoice | None = None
-    connection: str | None = None
 
 
 class Settings(Struct, frozen=True):
@@ -149,7 +139,7 @@ def load_settings(
     _refuse_strangers(table, file, problems)
     root = os.path.dirname(file) if file else start
     pipelines, writers = _pipelines(table, file, problems)
-    targets = _targets(table, file, problems)
+    targets = targets_of(table.get("targets", {}), _place(file, "targets.{}"), problems)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -306,42 +296,3 @@ def _pipelines(
                 SettingsError(place=_place(file, place), problem=str(cause), hint=getattr(cause, "hint", None))
             )
     return tuple(pipelines), writers
-
-
-def _targets(table: Mapping[str, Any], file: str | None, problems: list[MlopsError]) -> dict[str, Target]:
-    targets = {"local": Target("local")}
-    for name, data in table.get("targets", {}).items():
-        place = f"targets.{name}"
-        if not isinstance(data, Mapping):
-            problems.append(SettingsError(place=_place(file, place), problem="it is not a table"))
-            continue
-        for key in data:
-            if key not in _TARGET_KEYS:
-                _stranger(f"{place}.{key}", {f"{place}.{known}" for known in _TARGET_KEYS}, file, problems)
-        if not isinstance(data.get("parameters", {}), Mapping):
-            problems.append(SettingsError(place=_place(file, f"{place}.parameters"), problem="it is not a table"))
-            continue
-        if data.get("services", "auto") not in ("auto", "embedded", "none"):
-            problems.append(
-                SettingsError(
-                    place=_place(file, f"{place}.services"),
-                    problem=f"{data['services']!r} is not auto, embedded or none",
-                )
-            )
-            continue
-        if not isinstance(data.get("connection", ""), str):
-            problems.append(
-                SettingsError(
-                    place=_place(file, f"{place}.connection"),
-                    problem="it is not the name of a connection",
-                    hint="name a section of Snowflake's connections.toml",
-                )
-            )
-            continue
-        targets[name] = Target(
-            name=name,
-            parameters=data.get("parameters", {}),
-            services=data.get("services"),
-            connection=data.get("connection"),
-        )
-    return targets
