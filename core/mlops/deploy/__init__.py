@@ -1,0 +1,1 @@
+"""Plans and their execution: what Snowflake holds, what it should hold, and the calls that lie between."""
