@@ -10,7 +10,7 @@ PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 SOURCES := $(shell find plugins -name '*.py' -o -name '*.toml' -o -name '*.parquet' -not -path '*/.*' 2>/dev/null)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-containers check lint lock setup benchmarks clean help
+.PHONY: demo test test-containers check lint lock setup docs benchmarks clean help
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,13 +38,16 @@ test-containers: $(VENV)/.plugins  ## Run the tests that build and run real cont
 	  echo "== $$each"; (cd $$each && $(CURDIR)/$(BIN)/pytest -q -m container); \
 	done
 
-check: lint
+check: lint docs
 lint: $(VENV)/.plugins
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 setup: $(VENV)/.plugins  ## Set up .venv with the framework, its plugins and the tools
+
+docs: $(VENV)/.plugins  ## Build the documentation into build/docs; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --jobs 2 -d build/docs.cache docs build/docs
 
 benchmarks: $(VENV)/.plugins  ## Measure everything that benchmarks/ measures
 	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done

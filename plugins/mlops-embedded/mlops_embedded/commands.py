@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -14,10 +15,14 @@ import click
 from mlops_embedded import life
 from mlops_embedded.life import EmbeddedSnowflake, Running, ServerError
 
-DEFAULT_STATE = Path("data/.mlops/embedded")
+
+def default_state() -> Path:
+    """Return the folder that runs of the project in the current folder use, so that they find a server started here."""
+    return Path(os.environ.get("MLOPS_DATA", "data"), "embedded")
+
 
 _state = click.option(
-    "--state", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_STATE, show_default=True,
+    "--state", type=click.Path(path_type=Path, file_okay=False), default=default_state, show_default="data/embedded",
     help="Folder that holds the account.",
 )  # fmt: skip
 _json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, on stdout alone.")
