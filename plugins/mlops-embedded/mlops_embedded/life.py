@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from mlops_embedded.admin import Admin
+from mlops_embedded.jobs.images import write_first_entries
 from mlops_embedded.principal import USER
 from mlops_embedded.state import StateFolder
 
@@ -179,6 +180,7 @@ class EmbeddedSnowflake:
 
 
 def _launch(folder: StateFolder, port: int, *, tied: bool) -> tuple[Running, subprocess.Popen[bytes]]:
+    write_first_entries(folder.path)
     command = [sys.executable, "-m", "mlops_embedded.server", "--state", str(folder.path), "--port", str(port)]
     with (folder.path / "server.log").open("ab") as log:
         process = subprocess.Popen(

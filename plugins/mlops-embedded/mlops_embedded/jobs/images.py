@@ -8,6 +8,9 @@ starts. A key is an image as specifications name it, with or without its tag:
       command: [train]                    # the image's CMD; a specification's `args` override it
       workdir: /srv/churn                 # the image's WORKDIR
       env: {PYTHONPATH: src}              # the image's ENV
+
+A key `*/mlops` stands for every image of that name, whatever repository it is in. A state folder starts with that one:
+the image of a deployment is called mlops, and here it is the environment that the server runs in.
 """
 
 from __future__ import annotations
@@ -22,6 +25,16 @@ from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.jobs.fields import Fields, SpecificationError, list_of, load_yaml, strings_by_name, text
 
 VARIABLE = "MLOPS_EMBEDDED_IMAGES"
+ANYWHERE = "/*/"
+"""What a key begins with, once read, that stands for an image of any repository."""
+
+FIRST_ENTRIES = """\
+# What stands for a container image when its container runs as a process: see the documentation of mlops-embedded.
+# An image called mlops is the environment that this server runs in, with the plugins that are installed there.
+"*/mlops":
+  entrypoint: [python, -m, mlops, run-node]
+"""
+"""What a new state folder's file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +53,24 @@ def image_file(state: Path) -> Path:
     return Path(named) if named else state / "images.yaml"
 
 
+def write_first_entries(state: Path) -> None:
+    """Write the file of a state folder that has none yet."""
+    file = state / "images.yaml"
+    if not file.exists():
+        file.write_text(FIRST_ENTRIES, encoding="utf-8")
+
+
 def find_image(file: Path, name: str) -> Image:
-    """Return the entry for an image, looked up anew each time: with its tag first, then without.
+    """Return the entry for an image, looked up anew each time: with its tag first, then without, then by its last part.
 
     Raises:
         SnowflakeError 395023: there is none, or the file is wrong; the message says what to write where.
     """
     entries = _entries(file)
     plain = _without_registry(name)
-    untagged = plain.rpartition(":")[0] if ":" in plain.rpartition("/")[2] else plain
-    for key in (plain, untagged.partition("@")[0]):
+    tagged = plain.partition("@")[0]
+    untagged = tagged.rpartition(":")[0] if ":" in tagged.rpartition("/")[2] else tagged
+    for key in (plain, tagged, untagged, _anywhere(tagged), _anywhere(untagged)):
         if key in entries:
             return _read(entries[key], key, file)
     known = ", ".join(sorted(entries)) or "none"
@@ -62,6 +83,10 @@ def find_image(file: Path, name: str) -> Image:
 def image_names(file: Path) -> list[str]:
     """Return the names of all entries, /database/schema/repository/image[:tag], sorted."""
     return sorted(_entries(file))
+
+
+def _anywhere(name: str) -> str:
+    return f"{ANYWHERE}{name.rpartition('/')[2]}"
 
 
 def _without_registry(name: str) -> str:

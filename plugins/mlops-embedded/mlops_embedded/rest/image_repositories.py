@@ -7,7 +7,7 @@ from typing import Any
 from starlette.routing import Route
 
 from mlops_embedded.catalog import Document, ObjectName
-from mlops_embedded.jobs.images import image_file, image_names
+from mlops_embedded.jobs.images import ANYWHERE, image_file, image_names
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, identifier, required
 from mlops_embedded.rest.resource import Level, Resource
 from mlops_embedded.rest.routes import object_name, object_path, only_parameters, routes
@@ -52,7 +52,8 @@ def _images(session: Session, repository: Document) -> list[dict[str, Any]]:
     """The images that jobs can run from this repository; what a file names has no digest."""
     root = _path(repository.name)
     found = []
-    for name in image_names(image_file(session.account.state.path)):
+    for known in image_names(image_file(session.account.state.path)):
+        name = known.replace(ANYWHERE, f"/{root}/", 1) if known.startswith(ANYWHERE) else known
         inside = name.lower().removeprefix(f"/{root}/")
         if inside != name.lower():
             image, _, tag = inside.partition(":")

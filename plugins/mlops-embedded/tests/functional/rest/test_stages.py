@@ -75,13 +75,13 @@ def test_stages_conflict_are_replaced_and_dropped_and_external_ones_are_refused(
 def test_an_image_repository_has_a_url_and_the_images_that_jobs_find_under_it(schema, sql, embedded_snowflake):
     repository = schema.image_repositories.create(ImageRepository(name="pictures"))
     assert repository.fetch().repository_url.endswith("/embedded/public/pictures")
-    assert list(repository.list_images_in_repository()) == []
+    assert [image.image_path for image in repository.list_images_in_repository()] == ["embedded/public/pictures/mlops"]
 
     add_images(embedded_snowflake.state, "/embedded/public/pictures/train:v2")
 
-    [image] = repository.list_images_in_repository()
+    [_, image] = sorted(repository.list_images_in_repository(), key=lambda one: one.image_name)
     assert (image.image_name, image.tags, image.image_path) == ("train", "v2", "embedded/public/pictures/train:v2")
-    assert [row["image_name"] for row in sql("SHOW IMAGES IN IMAGE REPOSITORY pictures")] == ["train"]
+    assert [row["image_name"] for row in sql("SHOW IMAGES IN IMAGE REPOSITORY pictures")] == ["mlops", "train"]
     assert "PICTURES" in {row["name"] for row in sql("SHOW IMAGE REPOSITORIES")}
     sql("CREATE IMAGE REPOSITORY IF NOT EXISTS pictures")
     sql("DROP IMAGE REPOSITORY pictures")

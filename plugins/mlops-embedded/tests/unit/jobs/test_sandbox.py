@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.jobs.containers import Container, read_container
-from mlops_embedded.jobs.images import Image, find_image
+from mlops_embedded.jobs.images import Image, find_image, image_file, write_first_entries
 from mlops_embedded.jobs.process import ContainerProcess, end_orphan, started_at
 from mlops_embedded.jobs.sandbox import Place, Sandbox, TokenFile, prepare
 
@@ -40,6 +40,7 @@ IMAGES = """
         ("/db/schema/repo/train:1", ("any", "tag")),
         ("registry.example.com:5000/db/schema/repo/train", ("any", "tag")),
         ("/db/schema/repo/train@sha256:00", ("any", "tag")),
+        ("/db/schema/repo/train:1@sha256:00", ("any", "tag")),
     ],
 )
 def test_an_image_is_found_with_its_tag_first(tmp_path: Path, name: str, entrypoint: tuple[str, ...]) -> None:
@@ -47,6 +48,37 @@ def test_an_image_is_found_with_its_tag_first(tmp_path: Path, name: str, entrypo
     file.write_text(IMAGES)
 
     assert find_image(file, name).entrypoint == entrypoint
+
+
+@pytest.mark.parametrize(
+    ("name", "entrypoint"),
+    [("/db/schema/repo/score:1", ("anywhere",)), ("/a/b/c/score", ("anywhere",)), ("/a/b/c/train:1", ("any", "tag"))],
+)
+def test_a_key_without_a_repository_stands_for_an_image_of_any(
+    tmp_path: Path, name: str, entrypoint: tuple[str, ...]
+) -> None:
+    file = tmp_path / "images.yaml"
+    file.write_text(
+        '"*/score": {entrypoint: [anywhere]}\n/a/b/c/train: {entrypoint: [any, tag]}\n"*/train": {entrypoint: [x]}'
+    )
+
+    assert find_image(file, name).entrypoint == entrypoint
+
+
+def test_a_new_folder_runs_the_image_of_a_deployment_in_the_servers_environment(tmp_path: Path) -> None:
+    write_first_entries(tmp_path)
+
+    found = find_image(image_file(tmp_path), "/db/schema/mlops_images/mlops:0.1.0")
+
+    assert found.entrypoint == ("python", "-m", "mlops", "run-node")
+
+
+def test_what_stands_in_the_file_of_images_stays(tmp_path: Path) -> None:
+    image_file(tmp_path).write_text("/a/b/c/train: {entrypoint: [mine]}")
+
+    write_first_entries(tmp_path)
+
+    assert image_file(tmp_path).read_text() == "/a/b/c/train: {entrypoint: [mine]}"
 
 
 def test_an_image_without_an_entry_is_refused_with_what_to_write_where(tmp_path: Path) -> None:
