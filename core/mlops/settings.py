@@ -7,7 +7,6 @@ wins over the environment (``MLOPS_*``), that over the file, and the file over t
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from msgspec import Struct, field
 from mlops.errors import MlopsError, SettingsError, SeveralError, UnknownNameError, closest
 from mlops.pipeline import Pipeline, schedule_from
 from mlops.plugins.policy import Policy
+from mlops.project_file import place_of, project_file, project_name
 from mlops.targets import ServicesChoice, Target, targets_of
 
 Executor = Literal["inline", "process"]
@@ -32,6 +32,13 @@ class Key(Struct, frozen=True):
 
 
 KEYS = (
+    Key(
+        "project",
+        "str",
+        None,
+        "MLOPS_PROJECT",
+        "whose objects these are in Snowflake; by default the name in pyproject.toml, else that of the folder",
+    ),
     Key("data", "str", "data", "MLOPS_DATA", "folder that runs and datasets are kept in"),
     Key("target", "str", "local", "MLOPS_TARGET", "the target that is used when no --target is given"),
     Key(
@@ -91,6 +98,7 @@ class Settings(Struct, frozen=True):
 
     root: str
     file: str | None
+    project: str
     data: str
     target: str
     services: ServicesChoice
@@ -127,7 +135,7 @@ def load_settings(
     Raises:
         SettingsError, SeveralError: everything that is wrong in the file and the environment, each with its place.
     """
-    file, table = _table(start)
+    file, table = project_file(start)
     problems: list[MlopsError] = []
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
@@ -137,9 +145,11 @@ def load_settings(
             value = _checked(key, value, origin, problems)
         values[key.name], origins[key.name] = value, origin
     _refuse_strangers(table, file, problems)
-    root = os.path.dirname(file) if file else start
+    root = os.path.dirname(file) if file else os.path.abspath(start)
+    if values["project"] is None:
+        values["project"], origins["project"] = project_name(root)
     pipelines, writers = _pipelines(table, file, problems)
-    targets = targets_of(table.get("targets", {}), _place(file, "targets.{}"), problems)
+    targets = targets_of(table.get("targets", {}), place_of(file, "targets.{}"), problems)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -148,6 +158,7 @@ def load_settings(
     return Settings(
         root=root,
         file=file,
+        project=get["project"],
         data=os.path.join(root, os.path.expanduser(get["data"])),
         target=get["target"],
         services=get["services"],
@@ -169,44 +180,6 @@ def load_settings(
     )
 
 
-def _table(start: str) -> tuple[str | None, Mapping[str, Any]]:  # Any: TOML
-    folder = os.path.abspath(start)
-    while True:
-        own = os.path.join(folder, "mlops.toml")
-        if os.path.isfile(own):
-            return own, _toml(own)
-        shared = os.path.join(folder, "pyproject.toml")
-        if os.path.isfile(shared):
-            with open(shared, "rb") as file:
-                mentioned = b"tool.mlops" in file.read()
-            if mentioned:
-                return shared, _toml(shared).get("tool", {}).get("mlops", {})
-        above = os.path.dirname(folder)
-        if above == folder:
-            return None, {}
-        folder = above
-
-
-def _toml(path: str) -> dict[str, Any]:  # Any: TOML
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
-    try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise SettingsError(place=path, problem=f"it is not valid TOML: {cause}") from cause
-
-
-def _place(file: str | None, name: str) -> str:
-    if file is None:
-        return name
-    base = os.path.basename(file)
-    return f"{base} [tool.mlops.{name}]" if base == "pyproject.toml" else f"{base} [{name}]"
-
-
 def _value(
     key: Key,
     table: Mapping[str, Any],
@@ -221,7 +194,7 @@ def _value(
     section, _, name = key.name.rpartition(".")
     inside = table.get(section, {}) if section else table
     if isinstance(inside, Mapping) and name in inside:
-        return inside[name], _place(file, key.name)
+        return inside[name], place_of(file, key.name)
     return key.default, "default"
 
 
@@ -264,7 +237,7 @@ def _stranger(name: str, known: set[str], file: str | None, problems: list[Mlops
     similar = closest(name, known)
     problems.append(
         SettingsError(
-            place=_place(file, name),
+            place=place_of(file, name),
             problem="there is no such setting",
             hint=f"did you mean {similar!r}?" if similar else f"the settings are: {', '.join(sorted(known))}",
         )
@@ -279,7 +252,7 @@ def _pipelines(
     for name, data in table.get("pipelines", {}).items():
         place = f"pipelines.{name}"
         if not isinstance(data, Mapping):
-            problems.append(SettingsError(place=_place(file, place), problem="it is not a table"))
+            problems.append(SettingsError(place=place_of(file, place), problem="it is not a table"))
             continue
         for key in data:
             if key not in _PIPELINE_KEYS:
@@ -293,6 +266,6 @@ def _pipelines(
             pipelines.append(Pipeline(name=name, schedule=schedule_from(data.get("schedule")), **fields))
         except (MlopsError, ValueError, TypeError, AttributeError) as cause:
             problems.append(
-                SettingsError(place=_place(file, place), problem=str(cause), hint=getattr(cause, "hint", None))
+                SettingsError(place=place_of(file, place), problem=str(cause), hint=getattr(cause, "hint", None))
             )
     return tuple(pipelines), writers

@@ -68,3 +68,15 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path):
 def test_a_file_that_is_no_toml_says_where(tmp_path):
     with pytest.raises(SettingsError, match="not valid TOML"):
         load(tmp_path, "[run\n")
+
+
+def test_a_project_is_named_by_its_settings_else_by_its_pyproject_else_by_its_folder(tmp_path):
+    folder = tmp_path / "forecasts"
+    folder.mkdir()
+
+    assert load(folder).project == "forecasts"
+    (folder / "pyproject.toml").write_text('[project]\nname = "sales"\n')
+    settings = load(folder, 'data = "kept"\n')
+    assert (settings.project, settings.origins["project"]) == ("sales", "pyproject.toml [project.name]")
+    settings = load(folder, 'project = "ours"\n')
+    assert (settings.project, settings.origins["project"]) == ("ours", "mlops.toml [project]")
