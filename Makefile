@@ -8,6 +8,7 @@ UV     := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(BIN)/python -m pip config 
           $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 SOURCES := $(shell find plugins -name '*.py' -o -name '*.toml' -o -name '*.parquet' -not -path '*/.*' 2>/dev/null)
+SHARED  := -n 2 --dist loadfile
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-containers check lint lock setup docs benchmarks clean help
@@ -23,11 +24,13 @@ demo: $(VENV)/.plugins  ## Set everything up and run the churn pipeline on real 
 	@echo; echo "pictures  $$(ls data/churn/*/roc_curve.figure/*.png | tail -1) and the other *.figure folders beside it"
 	@echo "graph     data/churn/graph.html (open it in a browser)"
 
+# two test processes, a file to each; threads of a model's own would only take the cores from each other
+test: export OMP_NUM_THREADS := 1
 test: $(VENV)/.plugins  ## Set everything up, check the code and run the tests
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -q -m 'not container'
+	$(BIN)/pytest -q $(SHARED) -m 'not container'
 	@set -e; for each in $(PLUGINS); do \
-	  echo "== $$each"; (cd $$each && $(CURDIR)/$(BIN)/pytest -q -m 'not container'); \
+	  echo "== $$each"; (cd $$each && $(CURDIR)/$(BIN)/pytest -q $(SHARED) -m 'not container'); \
 	done
 
 # without an engine of the machine's own, ci/containers.sh brings one
