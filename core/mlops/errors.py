@@ -15,6 +15,7 @@
     │   ├── DatasetError               a value that cannot be stored or read
     │   └── RunError                   a run that failed, was stopped or cannot be resumed
     └── AccountError               3: Snowflake refused or is out of reach
+        └── AuthenticationError        no session: a token or credential is missing, refused or cannot be read
 
 Exit codes are those of the command line; nothing here imports click.
 """
@@ -49,6 +50,10 @@ class AccountError(MlopsError):
     """Snowflake refused, or is out of reach."""
 
     exit_code = 3
+
+
+class AuthenticationError(AccountError):
+    """There is no session with Snowflake: a token or a credential is missing, cannot be read, or is refused."""
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

@@ -19,6 +19,7 @@ from mlops.project_file import place_of, project_file, project_name
 from mlops.targets import ServicesChoice, Target, targets_of
 
 Executor = Literal["inline", "process"]
+AuthChoice = Literal["auto", "inherited", "explicit"]
 
 
 class Key(Struct, frozen=True):
@@ -47,6 +48,13 @@ KEYS = (
         "auto",
         "MLOPS_SERVICES",
         "where services come from in a local run",
+    ),
+    Key(
+        "auth",
+        "Literal['auto', 'inherited', 'explicit']",
+        "auto",
+        "MLOPS_AUTH",
+        "where a session may come from: only a container's own, only named credentials, or what fits",
     ),
     Key(
         "plugins.allow",
@@ -107,6 +115,7 @@ class Settings(Struct, frozen=True):
     executor: Executor
     max_workers: int | None
     grace: float
+    auth: AuthChoice = "auto"
     pipelines: tuple[Pipeline, ...] = ()
     writers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
@@ -172,6 +181,7 @@ def load_settings(
         executor=get["run.executor"],
         max_workers=get["run.max_workers"],
         grace=get["run.grace"],
+        auth=get["auth"],
         pipelines=pipelines,
         writers=writers,
         targets=targets,

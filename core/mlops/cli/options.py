@@ -23,6 +23,13 @@ target = click.option(
     shell_complete=lambda *_: _targets(),
 )
 
+connection = click.option(
+    "-c",
+    "--connection",
+    metavar="NAME",
+    help="The connection of Snowflake's connections.toml to use in place of the target's.",
+)
+
 
 def project(**flags: object) -> Project:
     """Return the project of the current folder; names of settings are given with ``__`` for the dot."""

@@ -79,6 +79,7 @@ LAST_LINES = 12
 @click.option("-v", "--verbose", is_flag=True, help="Show what nodes print and log, as it happens.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
 @options.target
+@options.connection
 @options.as_json
 def run(
     pipeline: str,
@@ -93,6 +94,7 @@ def run(
     verbose: bool,
     quiet: bool,
     target: str | None,
+    connection: str | None,
     as_json: bool,
 ) -> int:
     """Run a pipeline on this machine.
@@ -120,6 +122,7 @@ def run(
         only=only,
         resume=resume,
         echo=verbose,
+        connection=connection,
     )
     launch = prepare(project, request)
     if not quiet and not as_json:

@@ -51,6 +51,7 @@ class NodeRunFailed(MlopsError):
     help="Where feature_store, model_registry and session come from.",
 )
 @options.target
+@options.connection
 @click.option("-q", "--quiet", is_flag=True, help="Do not repeat what the node prints.")
 @options.as_json
 def run_node(
@@ -61,6 +62,7 @@ def run_node(
     run_name: str | None,
     services: str | None,
     target: str | None,
+    connection: str | None,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -90,6 +92,7 @@ def run_node(
             outputs=_object(outputs, "--outputs"),
             run=run_name,
             echo=not quiet,
+            connection=connection,
         )
         outcome = run_single(options.project(services=services, target=target), request)
     except (InputError, BadJson) as cause:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlops.datasets.serializers import Serializer
     from mlops.nodes import Node
     from mlops.pipeline import Pipeline
+    from mlops.runs.connection import AuthFallback
     from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome
 
 hookspec = pluggy.HookspecMarker("mlops")
@@ -95,3 +96,12 @@ def after_node_run(run: RunInfo, node: Node, outcome: NodeOutcome) -> None:
 @hookspec
 def on_node_error(run: RunInfo, node: Node, outcome: NodeOutcome) -> None:
     """Observe that an attempt of a node has failed. Called in the process that called the function."""
+
+
+@hookspec
+def on_auth_fallback(fallback: AuthFallback) -> None:
+    """Observe that a session was made with other credentials than were wanted, for an alert.
+
+    Called at most once a process, in the one that makes the session: that of a node, or of a command. Jobs that mlops
+    generates never fall back.
+    """

@@ -12,7 +12,7 @@ from mlops.nodes import Node
 Reason = Literal["raises", "hangs", "exits", "prints", "misspelt", "duplicate", "invalid", "blocked"]
 
 
-OBSERVED_BY_NODES = ("before_node_run", "after_node_run", "on_node_error")
+OBSERVED_BY_NODES = ("before_node_run", "after_node_run", "on_node_error", "on_auth_fallback")
 OBSERVED_BY_RUNS = ("before_pipeline_run", "after_pipeline_run", "on_pipeline_error")
 """Hooks that are called in the process of a node, and in that of a run."""
 

@@ -38,6 +38,7 @@ class Request(Struct, frozen=True):
     only: Sequence[str] = ()
     resume: str | None = None
     echo: bool = False
+    connection: str | None = None
 
 
 class Launch(Struct, frozen=True):
@@ -118,7 +119,7 @@ def prepare(project: Project, request: Request) -> Launch:
     # settled for the whole pipeline: a parameter of a node that is left out is still one of the pipeline
     parameters = {name: values for name, values in settle(whole.nodes, layers).items() if name in members}
     _check_inexact(graph, parameters)
-    connection = choose_connection(settings, graph.nodes, project.discovery.known)
+    connection = choose_connection(settings, graph.nodes, project.discovery.known, name=request.connection)
     started = time.time()
     resumed = _run_to_resume(project, request, graph) if request.resume else None
     run_id = resumed or new_run_id(started)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 import mlops
 from mlops.context import Context, Metric
-from mlops.errors import MlopsError, PluginError
+from mlops.errors import AccountError, AuthenticationError, MlopsError, PluginError
 from mlops.nodes import Node
 from mlops.parameters import as_objects
 from mlops.plugins.loading import load_function
@@ -121,6 +121,9 @@ def run_node(
         used = log.used
         log.close()
     warnings = tuple(str(error) for error in hooks.taken_errors()) if hooks else ()
+    if services.fallback is not None:
+        outcome = replace(outcome, auth_mode=services.auth_mode)
+        warnings = (str(services.fallback), *warnings)
     return replace(outcome, log=log.path if used else None, warnings=warnings) if used or warnings else outcome
 
 
@@ -259,8 +262,18 @@ def error_info(cause: BaseException) -> ErrorInfo:
         message=str(cause).strip() or type(cause).__name__,
         traceback="".join(lines),
         hint=cause.hint if isinstance(cause, MlopsError) else None,
-        kind="plugin" if isinstance(cause, PluginError) else "output" if isinstance(cause, MlopsError) else "raised",
+        kind=_kind(cause),
     )
+
+
+def _kind(cause: BaseException) -> str:
+    kinds = {
+        PluginError: "plugin",
+        AuthenticationError: "authentication",
+        AccountError: "account",
+        MlopsError: "output",
+    }
+    return next((kind for error, kind in kinds.items() if isinstance(cause, error)), "raised")
 
 
 def _rfc3339(moment: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mlops.context import Metric
     from mlops.datasets.manifest import DatasetRecord
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 
 class State(str, Enum):
@@ -45,7 +46,10 @@ class ErrorInfo(Struct, frozen=True):
 
 
 class NodeOutcome(Struct, frozen=True):
-    """What one node came to in one run. Times are seconds since the epoch; ``reason`` says why it was skipped or reused."""
+    """What one node came to in one run. Times are seconds since the epoch; ``reason`` says why it was skipped or reused.
+
+    ``auth_mode`` is how its session with Snowflake authenticated, where that is not how the run was to.
+    """
 
     node: str
     state: State
@@ -58,6 +62,7 @@ class NodeOutcome(Struct, frozen=True):
     outputs: tuple[DatasetRecord, ...] = ()
     log: str | None = None
     warnings: tuple[str, ...] = ()
+    auth_mode: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -96,6 +101,12 @@ class RunOutcome(Struct, frozen=True):
     def node(self, full_name: str) -> NodeOutcome | None:
         """Return what became of a node, or None if the run does not know it."""
         return next((outcome for outcome in self.nodes if outcome.node == full_name), None)
+
+
+def authenticated(run: RunInfo, nodes: Iterable[NodeOutcome]) -> RunInfo:
+    """Return the run with how its sessions really authenticated."""
+    modes = [one.auth_mode for one in nodes if one.auth_mode is not None]
+    return replace(run, auth_mode=modes[-1]) if modes else run
 
 
 def interrupted(node: str, attempt: int, started: float) -> NodeOutcome:

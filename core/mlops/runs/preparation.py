@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from mlops.plugins.knowledge import OBSERVED_BY_NODES, Knowledge, implementing
-from mlops.runs.connection import Connection
+from mlops.runs.connection import AuthFallback, Connection
+
+if TYPE_CHECKING:
+    from mlops.plugins.hooks import Hooks
 
 
 class Preparation(Protocol):
@@ -44,7 +48,11 @@ class LocalPreparation(Struct, frozen=True):
             hooks = Hooks(observers, OBSERVED_BY_NODES)
         return {
             "stores": Stores(self.folder, self.known, allow_pickle=self.allow_pickle),
-            "services": services_for(self.connection),
+            "services": services_for(self.connection, on_fallback=_told(hooks)),
             "hooks": hooks,
             "echo": sys.stderr if self.echo else None,
         }
+
+
+def _told(hooks: Hooks | None) -> Callable[[AuthFallback], None] | None:
+    return None if hooks is None else lambda fallback: hooks.observe("on_auth_fallback", fallback=fallback)

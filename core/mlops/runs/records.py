@@ -137,6 +137,8 @@ class RunRecords:
                 "INSERT INTO metrics (run_id, node, attempt, name, step, value) VALUES (?, ?, ?, ?, ?, ?)",
                 [(run_id, outcome.node, outcome.attempt, one.name, one.step, one.value) for one in outcome.metrics],
             )
+        if outcome.auth_mode is not None:
+            database.execute("UPDATE runs SET auth_mode = ? WHERE run_id = ?", (outcome.auth_mode, run_id))
         database.execute(
             """UPDATE nodes SET state = ?, attempt = ?, started = COALESCE(?, started), ended = COALESCE(?, ended), reason = ?,
                error = ?, log = COALESCE(?, log) WHERE run_id = ? AND node = ?""",

@@ -16,7 +16,7 @@ from mlops.errors import RunError
 from mlops.graph import Graph
 from mlops.nodes import Node
 from mlops.runs.node_run import Order, Source
-from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome, State
+from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome, State, authenticated
 from mlops.runs.records import RunRecords
 from mlops.runs.reuse import reuse
 
@@ -280,7 +280,7 @@ class Runner:
         warnings = tuple(dict.fromkeys(warning for one in outcomes.values() for warning in one.warnings))
         self._records.end(self._run.run_id, state, reason=reason, warnings=warnings)
         return RunOutcome(
-            run=self._run,
+            run=authenticated(self._run, outcomes.values()),
             state=state,
             nodes=tuple(outcomes[name] for name in self._nodes),
             ended=time.time(),

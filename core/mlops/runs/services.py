@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mlops.runs.connection import Connection
+    from mlops.runs.connection import AuthFallback, Connection
 
 
 class Services(Protocol):
     """Where ``feature_store``, ``model_registry`` and ``session`` come from. One per process; closed when it ends."""
 
-    auth_mode: str
+    @property
+    def auth_mode(self) -> str:
+        """How the session authenticates."""
+
+    @property
+    def fallback(self) -> AuthFallback | None:
+        """What was wrong with the credentials that were wanted, where others had to be used."""
 
     def get(self, name: str) -> object | None:
         """Return the service of this name, or None where the run has none."""
@@ -23,19 +30,22 @@ class Services(Protocol):
         """End the session, if one was made."""
 
 
-def services_for(connection: Connection | None) -> Services:
+def services_for(
+    connection: Connection | None, *, on_fallback: Callable[[AuthFallback], None] | None = None
+) -> Services:
     """Return where a process gets its services from: a session made with ``connection``, or nowhere when it is None."""
     if connection is None:
         return NoServices()
     from mlops.snowflake.services import SnowflakeServices
 
-    return SnowflakeServices(connection)
+    return SnowflakeServices(connection, on_fallback=on_fallback)
 
 
 class NoServices:
     """A run without Snowflake: every service is None."""
 
     auth_mode = "none"
+    fallback = None
 
     def get(self, name: str) -> None:
         """Return None, whatever the name."""

@@ -39,6 +39,7 @@ class NodeRequest(Struct, frozen=True):
     outputs: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
     run: str | None = None
     echo: bool = False
+    connection: str | None = None
 
 
 def run_single(project: Project, request: NodeRequest) -> RunOutcome:
@@ -56,7 +57,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     from mlops.runs.connection import choose_connection
     from mlops.runs.lock import RunLock
     from mlops.runs.node_run import Order, Stopped, run_node
-    from mlops.runs.outcome import RunInfo, RunOutcome, State, interrupted, new_run_id
+    from mlops.runs.outcome import RunInfo, RunOutcome, State, authenticated, interrupted, new_run_id
     from mlops.runs.preparation import LocalPreparation
     from mlops.runs.records import RunRecords
     from mlops.runs.stopping import stopped_by_signals
@@ -66,7 +67,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     started = time.time()
     run_id = new_run_id(started)
     folder = os.path.join(settings.data, node.name, run_id)
-    choice = choose_connection(settings, (node,), found.hooked)
+    choice = choose_connection(settings, (node,), found.hooked, name=request.connection)
     parameters, inputs = _inputs(
         node, request, project, Stores(folder, found.hooked, allow_pickle=settings.allow_pickle)
     )
@@ -102,7 +103,9 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         records.end(run_id, state, reason=reason, warnings=outcome.warnings)
     if state is State.SUCCEEDED:
         _copy_outputs(request, prepared["stores"], outcome.outputs)
-    return RunOutcome(run=run, state=state, nodes=(outcome,), ended=time.time(), reason=reason)
+    return RunOutcome(
+        run=authenticated(run, (outcome,)), state=state, nodes=(outcome,), ended=time.time(), reason=reason
+    )
 
 
 def _inputs(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mlops.errors import AccountError
-from mlops.runs.connection import Connection
+from mlops.runs.connection import AuthFallback, Connection
+from mlops.snowflake.session import SnowflakeSession
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
@@ -16,50 +18,60 @@ _INSTALL = "pip install 'mlops-framework[snowflake]'"
 class SnowflakeServices:
     """One session a process, shared by all services that are made from it, and closed at the end."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.auth_mode = connection.auth_mode
-        self._connection = connection
-        self._session: Session | None = None
+    def __init__(
+        self, connection: Connection | SnowflakeSession, *, on_fallback: Callable[[AuthFallback], None] | None = None
+    ) -> None:
+        self._session = (
+            connection
+            if isinstance(connection, SnowflakeSession)
+            else SnowflakeSession(connection, on_fallback=on_fallback)
+        )
         self._made: dict[str, object] = {}
-        self._tag = ""
+
+    @property
+    def auth_mode(self) -> str:
+        """How the session authenticates; what was wanted as long as there is none."""
+        return self._session.auth_mode
+
+    @property
+    def fallback(self) -> AuthFallback | None:
+        """What was wrong with the credentials that were wanted, where others had to be used."""
+        return self._session.fallback
 
     def get(self, name: str) -> object:
         """Return ``session``, ``feature_store`` or ``model_registry``.
 
         Raises:
-            AccountError: Snowflake's packages are missing, or Snowflake refuses the connection or the service.
+            AuthenticationError: no session is to be had.
+            AccountError: Snowflake's packages are missing, or Snowflake refuses the service.
         """
-        if name not in self._made:
-            try:
-                self._made[name] = self._make(name)
-            except ImportError as cause:
-                raise AccountError(f"{name} needs {cause.name}, which is not installed", hint=_INSTALL) from cause
-            except AccountError:
-                raise
-            except Exception as cause:  # Snowflake's packages share no base class of errors
-                raise AccountError(
-                    f"{name} is not to be had on {self.auth_mode}: {type(cause).__name__}: {cause}",
-                    hint="check the connection, its role, and the privileges on database and schema",
-                ) from cause
+        try:
+            session = self._session.snowpark
+            if self._made.get("session") is not session:  # the last one broke, and what was made from it with it
+                self._made = {"session": session}
+            if name not in self._made:
+                self._made[name] = self._make(name, session)
+        except ImportError as cause:
+            raise AccountError(f"{name} needs {cause.name}, which is not installed", hint=_INSTALL) from cause
+        except AccountError:
+            raise
+        except Exception as cause:  # Snowflake's packages share no base class of errors
+            raise AccountError(
+                f"{name} is not to be had on {self.auth_mode}: {type(cause).__name__}: {cause}",
+                hint="check the connection, its role, and the privileges on database and schema",
+            ) from cause
         return self._made[name]
 
     def tag(self, text: str) -> None:
         """Put a text on what is asked of Snowflake from now on, so that its query history tells which node asked."""
-        self._tag = text
-        if self._session is not None:
-            self._session.query_tag = text
+        self._session.tag(text)
 
     def close(self) -> None:
         """Close the session, if one was made."""
-        session, self._session = self._session, None
         self._made.clear()
-        if session is not None:
-            session.close()
+        self._session.close()
 
-    def _make(self, name: str) -> object:
-        session = self._open()
-        if name == "session":
-            return session
+    def _make(self, name: str, session: Session) -> object:
         database, schema = session.get_current_database(), session.get_current_schema()
         if not database or not schema:
             raise AccountError(
@@ -76,11 +88,3 @@ class SnowflakeServices:
         from snowflake.ml.registry import Registry
 
         return Registry(session, database_name=database, schema_name=schema)
-
-    def _open(self) -> Session:
-        if self._session is None:
-            from snowflake.snowpark import Session
-
-            self._session = Session.builder.configs(dict(self._connection.parameters)).create()
-            self._session.query_tag = self._tag
-        return self._session
