@@ -52,6 +52,16 @@ def complete_pipelines(ctx: click.Context, param: click.Parameter, incomplete: s
     return [_item(one.name) for one in project().registry.pipelines if one.name.startswith(incomplete)]
 
 
+def complete_plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer names of installed plugins to a shell."""
+    del ctx, param
+    return [
+        _item(one.distribution, one.version)
+        for one in project().discovery.known
+        if one.distribution.startswith(incomplete)
+    ]
+
+
 def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer ids of runs to a shell."""
     del ctx, param

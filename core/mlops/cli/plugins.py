@@ -6,7 +6,7 @@ import click
 
 from mlops.cli import options
 from mlops.cli.nodes import failure_row, tell_failures
-from mlops.cli.output import print_json, print_table
+from mlops.cli.output import paint, print_json, print_table
 from mlops.errors import UnknownNameError
 from mlops.plugins.discovery import Discovery
 
@@ -36,7 +36,7 @@ def list_plugins(refresh: bool, as_json: bool) -> None:
 
 
 @plugins.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=options.complete_plugins)
 @options.as_json
 def show_plugin(name: str, as_json: bool) -> None:
     """Show one plugin: its entry points, nodes, pipelines and hooks."""
@@ -54,6 +54,65 @@ def show_plugin(name: str, as_json: bool) -> None:
         value = row[key]
         click.echo(f"  {key.replace('_', ' '):<13} {', '.join(value) if isinstance(value, list) else value}")
     tell_failures(failures)
+
+
+@plugins.command("check")
+@click.argument("plugin", metavar="DIST|FOLDER|WHEEL", shell_complete=options.complete_plugins)
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter for the runs of its nodes, to make them smaller.",
+)
+@click.option("--no-run", is_flag=True, help="Look only; run none of its nodes.")
+@click.option("--no-embedded", is_flag=True, help="Do not compare with runs on the embedded Snowflake.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=300.0,
+    show_default=True,
+    help="Seconds for each run of its nodes.",
+)
+@options.as_json
+def check_plugin(
+    plugin: str, params: tuple[str, ...], no_run: bool, no_embedded: bool, timeout: float, as_json: bool
+) -> int:
+    """Check that a plugin keeps the contract: an installed one, the folder of its project, or a wheel.
+
+    Its nodes are run for real, in a folder of their own. A folder or wheel is built and looked at beside what is
+    installed; neither the environment nor the folder is touched. The exit code is 1 when a check has found an error.
+
+    \b
+    Examples:
+      mlops plugins check mlops-churn
+      mlops plugins check ./my-plugin
+      mlops plugins check dist/my_plugin-1.0-py3-none-any.whl --json
+      mlops plugins check mlops-churn -p customer_count=500 --no-embedded
+    """
+    from mlops.cli.run import parameters
+    from mlops.testing.checking import check
+    from mlops.testing.findings import told
+
+    report = check(plugin, parameters=parameters(params), run=not no_run, embedded=not no_embedded, seconds=timeout)
+    if as_json:
+        from msgspec import to_builtins
+
+        print_json({**to_builtins(report), "passed": report.passed})
+        return 0 if report.passed else 1
+    click.echo(click.style(f"{report.plugin} {report.version}", bold=True))
+    width = max(len(one.name) for one in report.checks)
+    for one in report.checks:
+        mark = paint("ok", "✓") if one.passed else paint("failed", "✗")
+        click.echo(f"  {mark} {one.name.ljust(width)}  {one.title}" + (f" ({one.told})" if one.told else ""))
+        for finding in one.findings:
+            word, _, rest = told(finding).partition(":")
+            colour = {"error": "failed", "warning": "warning"}.get(word, word)
+            click.echo("      " + (paint(colour, word) + ":" + rest).replace("\n", "\n      "))
+    errors = sum(finding.severity == "error" for finding in report.findings)
+    click.echo("keeps the contract" if report.passed else f"{errors} {'error' if errors == 1 else 'errors'}")
+    return 0 if report.passed else 1
 
 
 def plugin_rows(discovery: Discovery) -> list[dict[str, object]]:

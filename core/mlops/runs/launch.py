@@ -29,10 +29,14 @@ from mlops.runs.stopping import stopped_by_signals
 
 
 class Request(Struct, frozen=True):
-    """What ``mlops run`` was asked for. ``resume`` is the run to continue, ``latest`` for the newest one."""
+    """What ``mlops run`` was asked for. ``resume`` is the run to continue, ``latest`` for the newest one.
+
+    ``parameters`` are words, read by the type of each; ``values`` are parameters given as what they are.
+    """
 
     pipeline: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     start: Sequence[str] = ()
     end: Sequence[str] = ()
     only: Sequence[str] = ()
@@ -114,6 +118,7 @@ def prepare(project: Project, request: Request) -> Launch:
         Layer(f"pipeline {graph.pipeline.name!r}", graph.pipeline.parameters),
         Layer(f"target {target.name!r}", target.parameters),
         Layer("--param", request.parameters, texts=True),
+        Layer("the caller", request.values),
     ]
     members = {node.full_name for node in graph.nodes}
     # settled for the whole pipeline: a parameter of a node that is left out is still one of the pipeline

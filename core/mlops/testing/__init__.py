@@ -1,0 +1,39 @@
+"""The kit for plugin authors: what a plugin's own tests import. Everything named here is public, and nothing else is.
+
+Its fixtures come by themselves wherever mlops-framework is installed: ``mlops_project`` and ``embedded_project``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlops.testing.checking import check
+    from mlops.testing.findings import Finding, Report
+    from mlops.testing.outcome import Outcome
+    from mlops.testing.project import TemporaryProject
+
+__all__ = ["Finding", "Outcome", "Report", "TemporaryProject", "check"]
+
+_HOMES = {
+    "Finding": "mlops.testing.findings",
+    "Outcome": "mlops.testing.outcome",
+    "Report": "mlops.testing.findings",
+    "TemporaryProject": "mlops.testing.project",
+    "check": "mlops.testing.checking",
+}
+
+
+def __getattr__(name: str) -> object:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'mlops.testing' has no attribute {name!r}") from None
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,141 @@
+"""A project that lives as long as a test: a folder of its own, and the installed plugins run in this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from msgspec import field
+from msgspec.structs import replace
+
+from mlops.errors import UnknownNameError
+from mlops.nodes import Node, Origin, describe, source_of
+from mlops.parameters import Layer, settle
+from mlops.plugins.serializers import serializers_of
+from mlops.project import Project
+from mlops.runs.connection import Connection, ConnectionChoice
+from mlops.runs.launch import Request, prepare
+from mlops.runs.node_run import Order, Source, run_node
+from mlops.runs.outcome import RunInfo, RunOutcome, new_run_id
+from mlops.runs.preparation import LocalPreparation
+from mlops.testing.outcome import Outcome
+
+
+class GivenConnection(ConnectionChoice, frozen=True):
+    """A connection that a test has opened the way to itself, such as that of its embedded Snowflake."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # Any: see snowflake.connector.connect
+
+    def open(self, stack: ExitStack) -> Connection | None:
+        """Return the connection; whoever gave it ends it."""
+        del stack
+        return Connection(self.auth_mode, self.parameters)
+
+
+class TemporaryProject:
+    """A project in a folder of a test. Runs are those of ``mlops run``; without ``connection`` they have no services."""
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, connection: Mapping[str, Any] | None = None
+    ) -> None:  # Any: as above
+        self.folder = Path(folder)
+        self.settings_file = self.folder / "mlops.toml"
+        self._connection = connection
+        if not self.settings_file.exists():
+            self.settings_file.write_text("", encoding="utf-8")
+
+    def configure(self, toml: str) -> None:
+        """Replace the project's settings, ``mlops.toml``."""
+        self.settings_file.write_text(toml, encoding="utf-8")
+
+    @property
+    def project(self) -> Project:
+        """The project as its settings are now."""
+        return Project(self.folder)
+
+    def run(
+        self,
+        pipeline: str,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        executor: str = "inline",
+        resume: str | None = None,
+        start: tuple[str, ...] = (),
+        end: tuple[str, ...] = (),
+        only: tuple[str, ...] = (),
+    ) -> Outcome:
+        """Run a pipeline of an installed plugin, or one that the settings declare, and return what it came to.
+
+        ``parameters`` are as in a pipeline's declaration: ``{"size": 3}`` or ``{"call_list.size": 3}``.
+
+        Raises:
+            MlopsError: what is wrong before anything runs.
+        """
+        flags: dict[str, object] = {"run.executor": executor}
+        if self._connection is None:
+            flags["services"] = "none"
+        project = Project(self.folder, flags=flags)
+        request = Request(pipeline, values=dict(parameters or {}), start=start, end=end, only=only, resume=resume)
+        launch = prepare(project, request)
+        if self._connection is not None and any(node.services for node in launch.graph.nodes):
+            choice = GivenConnection("given by the test", parameters=self._connection)
+            launch = replace(launch, connection=choice, run=replace(launch.run, auth_mode=choice.auth_mode))
+        return self._outcome(launch.go())
+
+    def run_node(
+        self,
+        node: str | Callable[..., object],
+        inputs: Mapping[str, object] | None = None,
+        *,
+        parameters: Mapping[str, object] | None = None,
+    ) -> Outcome:
+        """Run one node, by its name or as a function that need not be installed, on datasets given as values.
+
+        Raises:
+            MlopsError: the node cannot be described, or lacks an input.
+        """
+        function = None if isinstance(node, str) else node
+        described = self.project.registry.node(node) if isinstance(node, str) else _described(node)
+        inputs = {described.inputs.get(name, name): value for name, value in (inputs or {}).items()}
+        if missing := [dataset for dataset in described.datasets if dataset not in inputs]:
+            raise UnknownNameError(
+                kind="input", name=missing[0], known=inputs, hint=f"give it: inputs={{{missing[0]!r}: …}}"
+            )
+        settled = settle([described], [Layer("the test", dict(parameters or {}))])[described.full_name]
+        run_id = new_run_id(time.time())
+        run = RunInfo(
+            run_id=run_id,
+            pipeline=described.name,
+            folder=str(self.folder / "data" / described.name / run_id),
+            started=time.time(),
+            parameters={described.full_name: settled},
+            versions={described.origin.distribution: described.origin.version},
+        )
+        order = Order(
+            node=described,
+            run=run,
+            parameters=settled,
+            inputs={dataset: Source(value=value) for dataset, value in inputs.items()},
+        )
+        connection = None if self._connection is None else Connection("given by the test", self._connection)
+        known = tuple(one for one in self.project.discovery.known if one.hooks)
+        prepared = LocalPreparation(run.folder, allow_pickle=False, known=known, connection=connection)()
+        try:
+            outcome = run_node(order, function=function, **prepared)
+        finally:
+            prepared["services"].close()
+        return self._outcome(
+            RunOutcome(run=run, state=outcome.state, nodes=(outcome,), ended=time.time(), warnings=outcome.warnings)
+        )
+
+    def _outcome(self, run: RunOutcome) -> Outcome:
+        project = self.project
+        return Outcome(run, serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle))
+
+
+def _described(function: Callable[..., object]) -> Node:
+    return describe(function, Origin("tests", "0", source_of(function)))

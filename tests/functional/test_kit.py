@@ -1,0 +1,86 @@
+"""The fixtures of the kit, as the tests of a plugin use them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlops import Context, node
+from mlops.errors import ParameterError, UnknownNameError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@node(outputs=["total", "table"])
+def add_up(numbers: list[int], context: Context, *, scale: float = 1.0):
+    """Sum up."""
+    import pandas as pd
+
+    print("adding", len(numbers))
+    context.log_metric("total", sum(numbers) * scale)
+    return {"total": sum(numbers) * scale, "table": pd.DataFrame({"number": numbers})}
+
+
+@node(outputs=["never"])
+def fail():
+    """Fails."""
+    raise ValueError("it broke")
+
+
+@node(outputs=["answer"])
+def ask(session, *, question: str = "SELECT 40 + 2"):
+    """Asks Snowflake."""
+    return session.sql(question).collect()[0][0]
+
+
+def test_a_function_runs_as_a_node_without_being_installed(mlops_project):
+    outcome = mlops_project.run_node(add_up, {"numbers": [1, 2, 3]}, parameters={"scale": 2})
+
+    table: pd.DataFrame = outcome["table"]
+    assert outcome.succeeded
+    assert (outcome["total"], outcome.metrics) == (12.0, {"total": 12.0})
+    assert list(table.number) == [1, 2, 3]
+    assert outcome.log("add_up") == "adding 3"
+
+
+def test_what_a_node_raises_is_in_the_outcome(mlops_project):
+    outcome = mlops_project.run_node(fail)
+
+    assert outcome.states == {"fail": "failed"}
+    assert (outcome.errors["fail"].type, outcome.errors["fail"].message) == ("ValueError", "it broke")
+    assert "it broke" in repr(outcome)
+
+
+def test_a_missing_input_and_a_wrong_parameter_are_told_before_the_node_runs(mlops_project):
+    with pytest.raises(UnknownNameError, match="'numbers'"):
+        mlops_project.run_node(add_up)
+    with pytest.raises(ParameterError, match="'many' is not float"):
+        mlops_project.run_node(add_up, {"numbers": []}, parameters={"scale": "many"})
+
+
+def test_an_installed_pipeline_runs_with_the_settings_of_the_project(mlops_project):
+    mlops_project.configure(
+        '[pipelines.begin]\nnodes = ["generate_data"]\n[pipelines.begin.parameters]\nsource = "synthetic"'
+    )
+
+    outcome = mlops_project.run("begin", parameters={"customer_count": 40})
+
+    assert outcome.states == {"generate_data": "succeeded"}
+    assert len(outcome["customers"]) == 40
+    assert set(outcome.datasets) >= {"customers", "data_origin"}
+    with pytest.raises(UnknownNameError, match="customer"):
+        outcome["customer"]
+
+
+def test_no_setting_of_the_machine_reaches_the_project(mlops_project, monkeypatch):
+    assert mlops_project.project.settings.origins["data"] == "default"
+    assert mlops_project.run_node(fail).run.run.auth_mode == "none"
+
+
+def test_a_node_of_an_embedded_project_gets_a_session_of_the_embedded_snowflake(embedded_project):
+    outcome = embedded_project.run_node(ask)
+
+    assert outcome.errors == {}
+    assert outcome["answer"] == 42
