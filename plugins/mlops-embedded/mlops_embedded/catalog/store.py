@@ -10,7 +10,7 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -44,12 +44,17 @@ class Document:
         return replace(self, body={**self.body, **changes})
 
 
+Watcher = Callable[[ObjectName | None, Document | None], None]
+"""Is told the name and the document that was written, None for one that was removed; None for both: anything may differ."""
+
+
 class Catalog:
     """Documents by kind and name. Safe to use from every thread; transactions nest and are serialised."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        self._watchers: dict[str, list[Watcher]] = {}
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
@@ -58,6 +63,23 @@ class Catalog:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def watch(self, kind: str, watcher: Watcher) -> None:
+        """Tell `watcher` of every change of a kind from now on, at once and under the catalog's lock."""
+        with self._lock:
+            self._watchers.setdefault(kind, []).append(watcher)
+
+    def _tell(self, kind: str | None, name: ObjectName | None = None, document: Document | None = None) -> None:
+        for watched, watchers in self._watchers.items():
+            if kind is None or kind == watched:
+                for watcher in watchers:
+                    watcher(name, document)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Nothing changes inside: what is read there fits together."""
+        with self._lock:
+            yield
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -72,6 +94,7 @@ class Catalog:
                 self._depth -= 1
                 if self._depth == 0:
                     self._connection.execute("ROLLBACK")
+                    self._tell(None)
                 raise
             self._depth -= 1
             if self._depth == 0:
@@ -101,6 +124,7 @@ class Catalog:
                 "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)",
                 (*_key(document.kind, document.name), document.created_on.timestamp(), body),
             )
+            self._tell(document.kind, document.name, document)
         return document
 
     def create(self, document: Document, *, or_replace: bool = False, if_not_exists: bool = False) -> bool:
@@ -167,6 +191,7 @@ class Catalog:
             self._connection.execute(
                 "DELETE FROM documents WHERE kind = ? AND database = ? AND schema = ? AND name = ?", _key(kind, name)
             )
+            self._tell(kind, name)
         return True
 
     def delete_inside(self, *, database: str, schema: str | None = None) -> None:
@@ -176,6 +201,7 @@ class Catalog:
             where, values = where + " AND schema = ?", [database, schema]
         with self.transaction():
             self._connection.execute(f"DELETE FROM documents WHERE {where}", values)
+            self._tell(None)
 
     def rename(self, kind: str, name: ObjectName, new: ObjectName) -> Document:
         """Give a document another name; 002003 if there is none, 002002 if the new name is taken."""

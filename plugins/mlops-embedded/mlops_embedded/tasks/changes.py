@@ -16,17 +16,14 @@ from mlops_embedded.tasks.definition import KIND, Task, TaskSettings
 from mlops_embedded.tasks.graph import (
     TaskGraph,
     check_links,
+    check_place,
     descendants,
     graph_of,
     root_not_suspended,
     roots_of,
 )
 from mlops_embedded.tasks.history import History
-
-
-def tasks_of(catalog: Catalog, database: str | None, schema: str | None) -> dict[str, Task]:
-    """Return all tasks of a schema by stored name."""
-    return {d.name.name: Task.of(d) for d in catalog.list(KIND, database=database, schema=schema)}
+from mlops_embedded.tasks.schema_tasks import tasks_of
 
 
 def get_task(catalog: Catalog, name: ObjectName) -> Task:
@@ -35,7 +32,8 @@ def get_task(catalog: Catalog, name: ObjectName) -> Task:
 
 def current_graph(catalog: Catalog, root: ObjectName) -> TaskGraph:
     """Return the graph of a root task as it is now."""
-    return graph_of(tasks_of(catalog, root.database, root.schema), root.name)
+    with catalog.reading():
+        return graph_of(tasks_of(catalog, root.database, root.schema), root.name)
 
 
 def create_task(
@@ -135,27 +133,23 @@ def drop_task(catalog: Catalog, name: ObjectName, *, if_exists: bool = False) ->
         if not task.settings.is_root:
             _refuse_if_running(catalog, task)
         catalog.delete(KIND, name)
-        for other in tasks_of(catalog, name.database, name.schema).values():
-            if other.settings.finalize == name.name:
-                catalog.put(replace(other.with_settings(finalize=None), started=False).document())
-            elif name.name in other.settings.predecessors:
-                left = tuple(p for p in other.settings.predecessors if p != name.name)
-                changed = other.with_settings(predecessors=left)
-                catalog.put((changed if left else replace(changed, started=False)).document())
+        tasks = tasks_of(catalog, name.database, name.schema)
+        if (finalizer := tasks.finalizer(name.name)) is not None:
+            catalog.put(replace(finalizer.with_settings(finalize=None), started=False).document())
+        for child in sorted(tasks.children(name.name)):
+            left = tuple(p for p in tasks[child].settings.predecessors if p != name.name)
+            changed = tasks[child].with_settings(predecessors=left)
+            catalog.put((changed if left else replace(changed, started=False)).document())
     return True
 
 
 def dependents(catalog: Catalog, name: ObjectName, *, recursive: bool) -> list[Task]:
     """Return a task and what runs after it (directly or at all), its finalizer last."""
-    task = get_task(catalog, name)
-    tasks = tasks_of(catalog, name.database, name.schema)
-    after = (
-        descendants(tasks, name.name)
-        if recursive
-        else {n for n, t in tasks.items() if name.name in t.settings.predecessors}
-    )
-    root = min(roots_of(tasks, task))
-    graph = graph_of(tasks, root)
+    with catalog.reading():
+        task = get_task(catalog, name)
+        tasks = tasks_of(catalog, name.database, name.schema)
+        after = descendants(tasks, name.name) if recursive else set(tasks.children(name.name))
+        graph = graph_of(tasks, min(roots_of(tasks, task)))
     chosen = [t for t in graph.members if t.name.name == name.name or t.name.name in after]
     if graph.finalizer is not None and graph.root.name == name:
         chosen.append(graph.finalizer)
@@ -191,15 +185,13 @@ def _save(catalog: Catalog, task: Task) -> Task:
     """Write a task down if the graph that it makes is one that Snowflake would take."""
     tasks = tasks_of(catalog, task.name.database, task.name.schema)
     before = tasks.get(task.name.name)
-    tasks[task.name.name] = task
     if task.settings.warehouse is not None:
         catalog.get("warehouse", ObjectName(None, None, task.settings.warehouse))
     check_links(tasks, task)
     _refuse_if_running(catalog, task)
-    for root in roots_of(tasks, task) or {task.name.name}:
-        graph_of(tasks, root)
+    check_place(tasks, task)
     if before is not None and before.settings.is_root and not task.settings.is_root:
-        own = next((t for t in tasks.values() if t.settings.finalize == task.name.name), None)
+        own = tasks.finalizer(task.name.name)
         if own is not None:
             raise invalid_value(f"task {task.name} has the finalizer {own.name.name}, so it must stay a root task")
     catalog.put(task.document())

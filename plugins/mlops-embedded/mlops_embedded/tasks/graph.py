@@ -13,6 +13,7 @@ from typing import Any
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.errors import SnowflakeError, does_not_exist, invalid_value
 from mlops_embedded.tasks.definition import Task
+from mlops_embedded.tasks.schema_tasks import SchemaTasks
 
 MAX_TASKS, MAX_PARENTS, MAX_CHILDREN = 1000, 100, 100
 
@@ -52,10 +53,10 @@ class TaskGraph:
             Task.from_json(ObjectName(database, schema, t["name"]), datetime.fromisoformat(t["created_on"]), t)
             for t in tasks
         ]
-        return graph_of({task.name.name: task for task in members}, members[0].name.name)
+        return graph_of(SchemaTasks(members), members[0].name.name)
 
 
-def graph_of(tasks: Mapping[str, Task], root: str) -> TaskGraph:
+def graph_of(tasks: SchemaTasks, root: str) -> TaskGraph:
     """Return the graph that a root task starts, out of all tasks of its schema.
 
     Raises:
@@ -63,58 +64,63 @@ def graph_of(tasks: Mapping[str, Task], root: str) -> TaskGraph:
     """
     if tasks[root].settings.predecessors:
         raise invalid_value(f"the task graph has a cycle: {root} comes after what comes after it")
-    ordered: dict[str, Task] = {root: tasks[root]}
-    waiting = dict(tasks)
-    del waiting[root]
     members = {root} | descendants(tasks, root)
-    while True:
-        ready = [
-            name
-            for name, task in waiting.items()
-            if name in members and all(p in ordered or p not in tasks for p in task.settings.predecessors)
-        ]
-        if not ready:
-            break
-        for name in sorted(ready):
-            ordered[name] = waiting.pop(name)
+    missing = {name: sum(p in tasks for p in tasks[name].settings.predecessors) for name in members}
+    ordered: dict[str, Task] = {}
+    level = [root]
+    while level:
+        ordered.update((name, tasks[name]) for name in level)
+        ready = []
+        for name in level:
+            for child in tasks.children(name):
+                missing[child] -= 1
+                if missing[child] == 0:
+                    ready.append(child)
+        level = sorted(ready)
     stuck = sorted(members - set(ordered))
     if stuck:
         raise invalid_value(f"the task graph has a cycle: {', '.join(stuck)}")
-    finalizer = next((task for task in tasks.values() if task.settings.finalize == root), None)
-    graph = TaskGraph(tasks[root], ordered, finalizer)
-    check_limits(graph)
+    graph = TaskGraph(tasks[root], ordered, tasks.finalizer(root))
+    check_size(len(graph.members))
+    for task in graph.tasks.values():
+        check_width(tasks, task)
     return graph
 
 
-def descendants(tasks: Mapping[str, Task], name: str) -> set[str]:
+def descendants(tasks: SchemaTasks, name: str) -> set[str]:
     """Return the names of all tasks that run after this one, directly or not."""
     found: set[str] = set()
-    front = {name}
-    while front:
-        front = {n for n, t in tasks.items() if front & set(t.settings.predecessors)} - found
-        found |= front
+    ahead = [name]
+    while ahead:
+        new = tasks.children(ahead.pop()) - found
+        found |= new
+        ahead.extend(new)
     return found
 
 
-def roots_of(tasks: Mapping[str, Task], task: Task) -> set[str]:
+def ancestors(tasks: SchemaTasks, task: Task) -> set[str]:
+    """Return the names of all tasks that run before this one, directly or not."""
+    found: set[str] = set()
+    ahead = list(task.settings.predecessors)
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead.extend(tasks[name].settings.predecessors if name in tasks else ())
+    return found
+
+
+def roots_of(tasks: SchemaTasks, task: Task) -> set[str]:
     """Return the names of the root tasks above a task; itself if it is one."""
     if task.settings.finalize is not None:
         return {task.settings.finalize}
-    roots: set[str] = set()
-    seen: set[str] = set()
-    front = [task]
-    while front:
-        current = front.pop()
-        if current.name.name in seen:
-            continue
-        seen.add(current.name.name)
-        if not current.settings.predecessors:
-            roots.add(current.name.name)
-        front += [tasks[p] for p in current.settings.predecessors if p in tasks]
-    return roots
+    if not task.settings.predecessors:
+        return {task.name.name}
+    above = ancestors(tasks, task)
+    return {name for name in above if name in tasks and not tasks[name].settings.predecessors}
 
 
-def check_links(tasks: Mapping[str, Task], task: Task) -> None:
+def check_links(tasks: SchemaTasks, task: Task) -> None:
     """Refuse a task whose predecessors or root are not there, belong to another owner, or lie in two graphs."""
     settings = task.settings
     for linked in (*settings.predecessors, *((settings.finalize,) if settings.finalize else ())):
@@ -131,10 +137,10 @@ def check_links(tasks: Mapping[str, Task], task: Task) -> None:
         root = tasks[settings.finalize]
         if not root.settings.is_root:
             raise invalid_value(f"FINALIZE must name a root task, and {root.name} is none")
-        other = next((t for t in tasks.values() if t.settings.finalize == root.name.name and t.name != task.name), None)
-        if other is not None:
+        other = tasks.finalizer(root.name.name)
+        if other is not None and other.name != task.name:
             raise invalid_value(f"the root task {root.name} has a finalizer already: {other.name}")
-        if any(task.name.name in t.settings.predecessors for t in tasks.values()):
+        if tasks.children(task.name.name):
             raise invalid_value(f"a finalizer task cannot have child tasks, and {task.name} has some")
     finalizers = [p for p in settings.predecessors if tasks[p].settings.finalize is not None]
     if finalizers:
@@ -143,19 +149,36 @@ def check_links(tasks: Mapping[str, Task], task: Task) -> None:
         raise invalid_value(f"the predecessors of {task.name} are not in the same task graph")
 
 
-def check_limits(graph: TaskGraph) -> None:
-    """Refuse a graph that is larger than Snowflake takes; suspended tasks count."""
-    if len(graph.members) > MAX_TASKS:
+def check_place(tasks: SchemaTasks, task: Task) -> None:
+    """Refuse a task that would close a cycle, or make a graph larger than Snowflake takes; it need not be in `tasks` yet."""
+    name = task.name.name
+    above = ancestors(tasks, task)
+    if name in above:
+        circle = sorted((above & (descendants(tasks, name) | {name})) | {name})
+        raise invalid_value(f"the task graph has a cycle: {', '.join(circle)}")
+    check_width(tasks, task)
+    for parent in task.settings.predecessors:
+        check_width(tasks, tasks[parent], and_child=name)
+    if len(tasks) >= MAX_TASKS:  # else no graph of the schema can have too many
+        for root in roots_of(tasks, task):
+            members = {root, name} | descendants(tasks, root) | descendants(tasks, name)
+            finalizer = tasks.finalizer(root)
+            check_size(len(members | ({finalizer.name.name} if finalizer else set())))
+
+
+def check_size(count: int) -> None:
+    """Refuse a graph of more tasks than Snowflake takes; suspended tasks count."""
+    if count > MAX_TASKS:
         raise invalid_value(f"a task graph can have at most {MAX_TASKS} tasks, root included")
-    children: dict[str, int] = {}
-    for task in graph.tasks.values():
-        if len(task.settings.predecessors) > MAX_PARENTS:
-            raise invalid_value(f"a task can have at most {MAX_PARENTS} predecessors, and {task.name} has more")
-        for parent in task.settings.predecessors:
-            children[parent] = children.get(parent, 0) + 1
-    crowded = next((name for name, count in children.items() if count > MAX_CHILDREN), None)
-    if crowded is not None:
-        raise invalid_value(f"a task can have at most {MAX_CHILDREN} child tasks, and {crowded} has more")
+
+
+def check_width(tasks: SchemaTasks, task: Task, *, and_child: str | None = None) -> None:
+    """Refuse a task with more predecessors or child tasks than Snowflake takes."""
+    if len(task.settings.predecessors) > MAX_PARENTS:
+        raise invalid_value(f"a task can have at most {MAX_PARENTS} predecessors, and {task.name.name} has more")
+    children = tasks.children(task.name.name)
+    if len(children) + (and_child is not None and and_child not in children) > MAX_CHILDREN:
+        raise invalid_value(f"a task can have at most {MAX_CHILDREN} child tasks, and {task.name.name} has more")
 
 
 def root_not_suspended(root: Task) -> SnowflakeError:

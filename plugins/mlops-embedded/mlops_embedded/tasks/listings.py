@@ -13,10 +13,11 @@ from mlops_embedded.sql.functions import Arguments, table_function
 from mlops_embedded.sql.results import Rowset
 from mlops_embedded.sql.session import Session
 from mlops_embedded.tasks import runs
-from mlops_embedded.tasks.changes import dependents, get_task, tasks_of
+from mlops_embedded.tasks.changes import dependents, get_task
 from mlops_embedded.tasks.definition import Task
 from mlops_embedded.tasks.engine import TaskEngine, engine_of
 from mlops_embedded.tasks.history import GraphRun, TaskRun
+from mlops_embedded.tasks.schema_tasks import tasks_of
 
 SHOWN = {
     "created_on": "timestamp_ltz", "name": "text", "id": "text", "database_name": "text", "schema_name": "text",
@@ -75,8 +76,7 @@ def relations(session: Session, task: Task) -> dict[str, Any]:
     found: dict[str, Any] = {"Predecessors": [full(p) for p in task.settings.predecessors]}
     if task.settings.finalize is not None:
         found["FinalizedRootTask"] = full(task.settings.finalize)
-    siblings = tasks_of(session.catalog, name.database, name.schema)
-    finalizer = next((t for t in siblings.values() if t.settings.finalize == name.name), None)
+    finalizer = tasks_of(session.catalog, name.database, name.schema).finalizer(name.name)
     if finalizer is not None:
         found["FinalizerTask"] = str(finalizer.name)
     return found

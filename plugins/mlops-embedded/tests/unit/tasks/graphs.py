@@ -6,6 +6,7 @@ from typing import Any
 
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.tasks.definition import Task, TaskSettings
+from mlops_embedded.tasks.schema_tasks import SchemaTasks
 
 
 def task(name: str, *after: str, started: bool = True, owner: str = "R", **settings: Any) -> Task:
@@ -18,5 +19,5 @@ def task(name: str, *after: str, started: bool = True, owner: str = "R", **setti
     )
 
 
-def schema(*tasks: Task) -> dict[str, Task]:
-    return {t.name.name: t for t in tasks}
+def schema(*tasks: Task) -> SchemaTasks:
+    return SchemaTasks(tasks)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.tasks.graph import TaskGraph, check_links, graph_of, roots_of
+from mlops_embedded.tasks.definition import Task
+from mlops_embedded.tasks.graph import TaskGraph, check_links, check_place, graph_of, roots_of
 
 from .graphs import schema, task
 
@@ -46,6 +47,32 @@ def test_a_graph_larger_than_snowflake_takes_is_refused(tasks: list, reason: str
 @pytest.mark.parametrize(
     ("others", "new", "reason"),
     [
+        ([task("R"), task("A", "R"), task("B", "A")], task("A", "R", "B"), "cycle: A, B"),
+        ([task("R"), *(task(f"T{n}", "R") for n in range(100))], task("X", "R"), "at most 100 child tasks, and R"),
+        ([task("R"), *(task(f"T{n:03}", f"T{n // 10 - 1:03}" if n > 9 else "R") for n in range(999))], task("X", "T998"), "at most 1000"),
+    ],
+)  # fmt: skip
+def test_a_task_that_makes_a_graph_impossible_is_refused_before_it_is_in_it(
+    others: list, new: Task, reason: str
+) -> None:  # type: ignore[type-arg]
+    with pytest.raises(SnowflakeError, match=reason):
+        check_place(schema(*others), new)
+
+
+def test_a_changed_link_is_known_from_both_ends() -> None:
+    tasks = schema(task("R"), task("A", "R"), task("B", "A"), task("F", finalize="R"))
+
+    tasks.put(task("B", "R"))
+    tasks.remove("F")
+
+    assert tasks.children("A") == set()
+    assert tasks.children("R") == {"A", "B"}
+    assert tasks.finalizer("R") is None
+
+
+@pytest.mark.parametrize(
+    ("others", "new", "reason"),
+    [
         ([], task("A", "R"), "R' does not exist"),
         ([task("R", owner="OTHER")], task("A", "R"), "one owner"),
         ([task("R"), task("S")], task("A", "R", "S"), "not in the same task graph"),
@@ -57,7 +84,7 @@ def test_a_graph_larger_than_snowflake_takes_is_refused(tasks: list, reason: str
 )
 def test_a_link_that_snowflake_would_not_make_is_refused(others: list, new: object, reason: str) -> None:  # type: ignore[type-arg]
     with pytest.raises(SnowflakeError, match=reason):
-        check_links(schema(*others, new), new)  # type: ignore[arg-type]
+        check_links(schema(*others), new)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_both_branches_start_at_once_and_their_join_waits_for_both() -> None:
 
 
 def test_a_suspended_task_counts_as_succeeded() -> None:
-    graph = graph_of({**DIAMOND, "A": task("A", "R", started=False)}, "R")
+    graph = graph_of(schema(*DIAMOND.values(), task("A", "R", started=False)), "R")
 
     assert next_step(graph, {"R": "SUCCEEDED", "B": "SUCCEEDED"}) == Step(start=("C",))
 
