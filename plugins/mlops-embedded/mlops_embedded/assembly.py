@@ -41,7 +41,9 @@ STATEMENT_MODULES = (
     "mlops_embedded.tasks.listings",
     "mlops_embedded.tasks.functions",
     "mlops_embedded.jobs.statements",
+    "mlops_embedded.jobs.listings",
     "mlops_embedded.jobs.functions",
+    "mlops_embedded.jobs.service_functions",
 )
 """Modules whose import registers statements and functions."""
 
@@ -63,7 +65,7 @@ ROUTE_MODULES: tuple[str, ...] = (
 )
 """Modules with `ROUTES`, mounted under /api/v2; many register the statements about the same objects too."""
 
-SERVICES: tuple[str, ...] = ("mlops_embedded.jobs.runner:JobRunner", "mlops_embedded.tasks.engine:TaskEngine")
+SERVICES: tuple[str, ...] = ("mlops_embedded.jobs.runner:ServiceRunner", "mlops_embedded.tasks.engine:TaskEngine")
 """Background services, as "module:Class", in the order they start."""
 
 

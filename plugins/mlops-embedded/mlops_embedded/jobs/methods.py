@@ -9,14 +9,14 @@ from mlops_embedded.catalog import parse_name
 from mlops_embedded.errors import invalid_value
 from mlops_embedded.jobs.functions import await_status
 from mlops_embedded.jobs.runner import runner_of
-from mlops_embedded.jobs.service import CANCELLED, DONE, FAILED, RUNNING
+from mlops_embedded.jobs.running import RunningJob
+from mlops_embedded.jobs.service import STATUSES
 from mlops_embedded.sql.functions import Arguments, query_rewrite, scalar_function
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind, string_literal
 
 _METHODS = {"SPCS_CANCEL_JOB", "SPCS_WAIT_FOR"}
-_WAITED_FOR = {DONE, FAILED, CANCELLED, RUNNING}
 
 
 @query_rewrite
@@ -41,9 +41,11 @@ def name_the_job(session: Session, found: Statement) -> Statement:
 def cancel_job(session: Session, arguments: Arguments) -> object:
     """Ask a job to end with SIGTERM, and after 30 seconds with SIGKILL; comes back at once."""
     runner = runner_of(session.account)
-    job = runner.job(session, session.resolve(parse_name(arguments.require(0))), "OPERATE")
+    job = runner.service(session, session.resolve(parse_name(arguments.require(0))), "OPERATE")
+    if not job.is_job:
+        raise invalid_value(f"{job.name} is no job service: suspend or drop it")
     running = runner.running(job.name)
-    if running is None:
+    if not isinstance(running, RunningJob):
         return f"Job {job.name.name} has ended already with status: {job.status}."
     running.cancel()
     return f"Job {job.name.name} is being cancelled."
@@ -51,10 +53,20 @@ def cancel_job(session: Session, arguments: Arguments) -> object:
 
 @scalar_function("SPCS_WAIT_FOR")
 def wait_for_status(session: Session, arguments: Arguments) -> object:
-    """Wait until a job has a status, at most so many seconds; true if it has it then."""
+    """Wait until a service has a status, at most so many seconds.
+
+    Raises:
+        SnowflakeError: it does not get it within the time, or never will; the message says which it has.
+    """
     wanted = str(arguments.require(1)).upper()
-    if wanted not in _WAITED_FOR:
-        raise invalid_value(f"SPCS_WAIT_FOR waits for {', '.join(sorted(_WAITED_FOR))}, not for {wanted}")
-    job = session.resolve(parse_name(arguments.require(0)))
-    runner_of(session.account).job(session, job, "MONITOR")
-    return await_status(session, job, frozenset({wanted}), float(arguments.require(2)))
+    if wanted not in STATUSES:
+        raise invalid_value(f"SPCS_WAIT_FOR waits for {', '.join(sorted(STATUSES))}, not for {wanted}")
+    runner, name = runner_of(session.account), session.resolve(parse_name(arguments.require(0)))
+    runner.service(session, name)
+    seconds = float(arguments.require(2))
+    if await_status(session, name, frozenset({wanted}), seconds):
+        return f"Service {name.name} has reached status {wanted}."
+    status = runner.service(session, name).status
+    raise invalid_value(
+        f"service {name} did not reach status {wanted} within {seconds:g} seconds: its status is {status}"
+    )

@@ -7,20 +7,19 @@ from pathlib import Path
 from mlops_embedded.catalog import parse_name
 from mlops_embedded.errors import invalid_value
 from mlops_embedded.jobs.containers import Container
+from mlops_embedded.jobs.runtime import MountedVolume
 from mlops_embedded.jobs.specification import Specification
 from mlops_embedded.sql.locations import resolve
 from mlops_embedded.sql.session import Session
 
 
-def volumes_of(session: Session, specification: Specification, folder: Path) -> dict[str, Path]:
+def volumes_of(session: Session, specification: Specification, folder: Path) -> dict[str, MountedVolume]:
     """Return the folder of every volume by name: a stage's own, or a new one that all containers of an instance share."""
     volumes = {}
     for volume in specification.volumes:
-        if volume.stage is not None:
-            volumes[volume.name] = resolve(session, volume.stage).target
-        else:
-            volumes[volume.name] = folder / "volumes" / volume.name
-        volumes[volume.name].mkdir(parents=True, exist_ok=True)
+        stage = resolve(session, volume.stage).target if volume.stage is not None else None
+        mounted = volumes[volume.name] = MountedVolume(volume, stage or folder / "volumes" / volume.name)
+        mounted.folder.mkdir(parents=True, exist_ok=True)
     return volumes
 
 

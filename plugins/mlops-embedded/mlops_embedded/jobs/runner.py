@@ -1,127 +1,75 @@
-"""Jobs that run: starts their containers as processes, follows them to the end, keeps their logs."""
+"""The services of the account: starts jobs and long-running services, and takes up the latter after a restart."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from mlops_embedded.catalog import Document, ObjectName
-from mlops_embedded.catalog.grants import PUBLIC, Securable, privileges_on, require
-from mlops_embedded.errors import SnowflakeError, already_exists, does_not_exist, invalid_value
-from mlops_embedded.jobs.fields import SpecificationError
-from mlops_embedded.jobs.images import find_image, image_file
-from mlops_embedded.jobs.mounts import secrets_of, volumes_of
-from mlops_embedded.jobs.process import ContainerProcess, end_orphan, started_at
-from mlops_embedded.jobs.sandbox import Place, Sandbox, prepare
-from mlops_embedded.jobs.service import (
-    CANCELLED,
-    DONE,
-    ENDED,
-    FAILED,
-    KIND,
-    RUNNING,
-    ContainerState,
-    JobRequest,
-    JobService,
+from mlops_embedded.catalog import ObjectName
+from mlops_embedded.catalog.grants import Securable, forget_securable, privileges_on, require
+from mlops_embedded.errors import already_exists, does_not_exist, invalid_value
+from mlops_embedded.jobs.logs import PREVIOUS
+from mlops_embedded.jobs.placing import (
+    LOG,
+    owner_session,
+    place_instance,
+    ports_of,
+    read_specification,
+    require_endpoints,
+    require_pool,
+    require_privileges,
 )
-from mlops_embedded.jobs.specification import Specification, parse_specification
+from mlops_embedded.jobs.process import ProcessRuntime
+from mlops_embedded.jobs.running import (
+    GRACE_SECONDS,
+    INTERRUPTED,
+    Placed,
+    RunningJob,
+    RunningLongService,
+    RunningService,
+)
+from mlops_embedded.jobs.runtime import Runtime
+from mlops_embedded.jobs.service import ENDED, FAILED, KIND, RUNNING, Service, ServiceRequest
 from mlops_embedded.sql.locations import object_folder
 from mlops_embedded.sql.session import Session
 
 if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
 
-GRACE_SECONDS = 30.0
-TOKEN_LIFETIME, TOKEN_ROTATION = timedelta(hours=1), timedelta(minutes=5)
-INTERRUPTED = "The server ended while this container ran."
-_GRACE_AT_STOP_SECONDS = 5.0
+TOKEN_ROTATION_SECONDS = 300.0
+_TICK_SECONDS = 5.0
+_STOP_SECONDS = 7.0
 logger = logging.getLogger("mlops_embedded.jobs")
 
 
-class RunningJob:
-    """A job between its start and its end."""
-
-    def __init__(self, job: JobService, save: Callable[[JobService], None]) -> None:
-        self.job = job
-        self.ended = threading.Event()
-        self._save = save
-        self._lock = threading.Lock()
-        self._interrupted = False
-        self._processes: list[tuple[int, int, ContainerProcess]] = []
-        self._tokens: list[Sandbox] = []
-
-    def start(self, sandboxes: list[tuple[int, int, Sandbox, Path]]) -> None:
-        """Start every container of every instance, and follow each to its end."""
-        for instance, number, sandbox, log in sandboxes:
-            process = ContainerProcess(sandbox, log)
-            process.start()
-            self._processes.append((instance, number, process))
-            self._tokens.append(sandbox)
-            mark = started_at(process.pid) if process.pid else None
-            now = datetime.now(timezone.utc).isoformat()
-            self._change(instance, number, status=RUNNING, message="Running", started=now, pid=process.pid, mark=mark)
-        for follower in self._processes:
-            threading.Thread(target=self._follow, args=follower, name=f"job {self.job.name.name}", daemon=True).start()
-
-    def cancel(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        """Ask every container to end, and end it after the grace."""
-        with self._lock:
-            if self.job.ended:
-                return
-            self.job = replace(self.job, cancelled=True)
-            self._save(self.job)
-        for _, _, process in self._processes:
-            process.terminate(grace_seconds)
-
-    def rotate_tokens(self) -> None:
-        for sandbox in self._tokens:
-            if sandbox.token is not None:
-                with suppress(FileNotFoundError):  # the job was dropped meanwhile
-                    sandbox.token.rotate()
-
-    def interrupt(self) -> None:
-        """End every container because the server stops; recorded as failed, not as cancelled."""
-        self._interrupted = True
-        for _, _, process in self._processes:
-            process.terminate(_GRACE_AT_STOP_SECONDS)
-
-    def _follow(self, instance: int, number: int, process: ContainerProcess) -> None:
-        code = process.wait()
-        status = DONE if code == 0 else CANCELLED if self.job.cancelled else FAILED
-        message = "Completed successfully" if code == 0 else f"Container exited with code {code}"
-        message = INTERRUPTED if self._interrupted else message
-        self._change(instance, number, status=status, message=message, exit_code=code, pid=None, mark=None)
-
-    def _change(self, instance: int, number: int, **changes: object) -> None:
-        with self._lock:
-            self.job = self.job.with_container(instance, number, **changes)
-            self._save(self.job)
-            ended = self.job.ended and len(self._processes) == sum(len(each) for each in self.job.instances)
-        if ended:
-            self.ended.set()
-
-
-class JobRunner:
-    """The service that runs jobs; what ended is in the catalog, its logs in the state folder."""
+class ServiceRunner:
+    """The background service that runs services; what they are is in the catalog, their logs in the state folder."""
 
     name: ClassVar[str] = "jobs"
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self._running: dict[ObjectName, RunningJob] = {}
+        self.runtime: Runtime = ProcessRuntime(account.state.path)
+        self._running: dict[ObjectName, RunningService] = {}
+        self._used: dict[ObjectName, float] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._rotate_tokens, name="job tokens", daemon=True)
+        self._thread = threading.Thread(target=self._keep_house, name="services", daemon=True)
         self._close_interrupted()
 
     def start(self) -> None:
+        """Start the long-running services that ran when the last server ended."""
+        for document in self.account.catalog.list(KIND):
+            service = Service.of(document)
+            if not service.is_job:
+                self._run_long(service)
         self._thread.start()
 
     def stop(self) -> None:
@@ -129,186 +77,268 @@ class JobRunner:
         self._stopping.set()
         with self._lock:
             running = list(self._running.values())
-        for job in running:
-            job.interrupt()
-        for job in running:
-            job.ended.wait(_GRACE_AT_STOP_SECONDS + 2)
+        for each in running:
+            each.interrupt()
+        for each in running:
+            each.ended.wait(_STOP_SECONDS)
 
-    # -- one job
+    # -- start
 
-    def execute(self, session: Session, request: JobRequest) -> RunningJob:
+    def execute(self, session: Session, request: ServiceRequest) -> RunningJob:
         """Start a job and return it; its owner is the session's role.
 
         Raises:
             SnowflakeError: the name is taken, the specification is not valid, or something that it names is missing.
         """
-        specification = read_specification(request.specification)
-        pool = self._require_privileges(session, request)
-        if pool.body.get("state") == "SUSPENDED" and not pool.body.get("auto_resume"):
-            raise invalid_value(f"compute pool {request.compute_pool} is suspended and does not resume by itself")
-        if session.catalog.find(KIND, request.name) is not None:
-            raise already_exists(KIND, request.name)
-        states = tuple(ContainerState(c.name, c.image) for c in specification.containers)
-        job = JobService(
-            request,
-            session.role,
-            tuple(states for _ in range(request.replicas or 1)),
-            query_id=session.query_id,
-        )
-        folder = self.folder(request.name)
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            sandboxes = self._prepare(session, specification, job, folder)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        session.catalog.create(job.document())
-        running = RunningJob(job, self._save)
+        read_specification(request.specification)
+        require_privileges(session, request)
+        instances = request.replicas or 1
+        service, placed = self._place_first(session, request, instances)
+        running = RunningJob(service, self._save)
         with self._lock:
             self._running[request.name] = running
         threading.Thread(target=self._forget, args=(running,), name="job end", daemon=True).start()
-        running.start(sandboxes)
+        running.start(placed)
         return running
 
-    def running(self, name: ObjectName) -> RunningJob | None:
+    def create(self, session: Session, request: ServiceRequest) -> None:
+        """Start a long-running service; its owner is the session's role.
+
+        Raises:
+            SnowflakeError: as for a job, or a port of its endpoints is taken.
+        """
+        assert request.scale is not None
+        specification = read_specification(request.specification)
+        require_privileges(session, request)
+        require_endpoints(specification, request.scale.min_instances, self._ports(request.name))
+        service, placed = self._place_first(session, request, request.scale.min_instances)
+        self._run_long(service, placed)
+
+    def _place_first(
+        self, session: Session, request: ServiceRequest, instances: int
+    ) -> tuple[Service, list[list[Placed]]]:
+        """Write a new service down with its containers ready to start; nothing is left behind if that fails."""
+        if session.catalog.find(KIND, request.name) is not None:
+            raise already_exists(KIND, request.name)
+        service = Service(request, session.role, (), query_id=session.query_id)
+        folder = self.folder(request.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            placed = [self._place(session, service, number) for number in range(instances)]
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        session.catalog.create(service.document())
+        return service, placed
+
+    def _place(self, session: Session, service: Service, number: int) -> list[Placed]:
+        return place_instance(
+            session, self.runtime, service, number, self.folder(service.name), lambda *line: None
+        )  # fmt: skip
+
+    def _place_as_owner(self, service: Service, number: int) -> list[Placed]:
+        with owner_session(self.account, service) as session:
+            return self._place(session, service, number)
+
+    def _run_long(self, service: Service, placed: list[list[Placed]] | None = None) -> RunningLongService:
+        running = RunningLongService(service, self._save, self._place_as_owner)
+        with self._lock:
+            self._running[service.name] = running
+            self._used[service.name] = time.monotonic()
+        running.start(placed)
+        return running
+
+    # -- operate
+
+    def change(self, session: Session, name: ObjectName, request: ServiceRequest, privilege: str = "OWNERSHIP") -> None:
+        """Give a long-running service another request: more instances, another specification, other properties."""
+        running = self.long_running(session, name, privilege)
+        assert request.scale is not None
+        specification = read_specification(request.specification)
+        held = set(ports_of(read_specification(running.service.request.specification)))
+        require_endpoints(specification, request.scale.min_instances, self._ports(name), held)
+        running.change(lambda service: replace(service, request=request))
+
+    def suspend(self, session: Session, name: ObjectName) -> None:
+        """End a service's instances; nothing happens to one that is suspended."""
+        self._suspend(self.long_running(session, name, "OPERATE"))
+
+    def _suspend(self, running: RunningLongService) -> None:
+        if not running.service.suspended:
+            now = datetime.now(timezone.utc)
+            running.change(lambda service: replace(service, suspended=True, suspended_on=now))
+
+    def suspend_all(self, services: Iterable[Service]) -> None:
+        """Suspend these as the system does, jobs left out: their pool is suspended."""
+        for service in services:
+            running = self.running(service.name)
+            if isinstance(running, RunningLongService):
+                self._suspend(running)
+
+    def resume(self, session: Session, name: ObjectName) -> None:
+        """Start a suspended service's instances again."""
+        running = self.long_running(session, name, "OPERATE")
+        if running.service.suspended:
+            require_pool(session, running.service.request.compute_pool)
+            self._resume(running)
+
+    def _resume(self, running: RunningLongService) -> None:
+        now = datetime.now(timezone.utc)
+        running.change(lambda service: replace(service, suspended=False, resumed_on=now))
+        self._used[running.service.name] = time.monotonic()
+
+    def use(self, name: ObjectName) -> RunningLongService:
+        """Say that a service is used now, and start it if it is suspended and starts by itself.
+
+        Raises:
+            SnowflakeError: it is suspended and does not start by itself, or it is none that runs for long.
+        """
+        running = self._long_running(name)
+        scale = running.service.request.scale
+        assert scale is not None
+        self._used[name] = time.monotonic()
+        if running.service.suspended:
+            if not scale.auto_resume:
+                raise invalid_value(f"service {name} is suspended and does not resume by itself (AUTO_RESUME = FALSE)")
+            self._resume(running)
+        return running
+
+    def long_running(self, session: Session, name: ObjectName, privilege: str) -> RunningLongService:
+        """Return a long-running service that the role may operate.
+
+        Raises:
+            SnowflakeError: there is none, the role may not, or it is a job, which cannot be altered.
+        """
+        self.service(session, name, privilege)
+        return self._long_running(name)
+
+    def _long_running(self, name: ObjectName) -> RunningLongService:
+        running = self.running(name)
+        if not isinstance(running, RunningLongService):
+            raise invalid_value(f"{name} is a job service: it can neither be altered nor be called")
+        return running
+
+    def drop(self, session: Session, name: ObjectName) -> None:
+        """End a service, and forget it with its logs and grants."""
+        self.service(session, name, "OWNERSHIP")
+        running = self.running(name)
+        if running is not None:
+            if isinstance(running, RunningJob):
+                running.cancel()
+            elif isinstance(running, RunningLongService):
+                running.finish()
+            with session.waiting():
+                running.ended.wait(GRACE_SECONDS + 5)
+            with self._lock:
+                self._running.pop(name, None)
+        session.catalog.delete(KIND, name, if_exists=True)
+        forget_securable(session.catalog, Securable("SERVICE", name))
+        shutil.rmtree(self.folder(name), ignore_errors=True)
+
+    # -- look
+
+    def running(self, name: ObjectName) -> RunningService | None:
         with self._lock:
             return self._running.get(name)
 
-    def job(self, session: Session, name: ObjectName, privilege: str | None = None) -> JobService:
-        """Return a job, running or ended; 002003 if there is none, or none that the role may see."""
-        job = JobService.of(session.catalog.get(KIND, name))
+    def service(self, session: Session, name: ObjectName, privilege: str | None = None) -> Service:
+        """Return a service; 002003 if there is none, or none that the role may see."""
+        service = Service.of(session.catalog.get(KIND, name))
         on = Securable("SERVICE", name)
         if privilege is not None:
-            require(session.catalog, session.role, privilege, on, job.owner)
-        elif not privileges_on(session.catalog, session.role, on, job.owner):
+            require(session.catalog, session.role, privilege, on, service.owner)
+        elif not privileges_on(session.catalog, session.role, on, service.owner):
             raise does_not_exist("service", name)
-        return job
+        return service
 
-    def drop(self, session: Session, name: ObjectName) -> None:
-        """End a job if it runs, and forget it with its logs."""
-        self.job(session, name, "OWNERSHIP")
+    def is_upgrading(self, name: ObjectName) -> bool:
         running = self.running(name)
-        if running is not None:
-            running.cancel()
-            with session.waiting():
-                running.ended.wait(GRACE_SECONDS + 5)
-        session.catalog.delete(KIND, name, if_exists=True)
-        shutil.rmtree(self.folder(name), ignore_errors=True)
+        return isinstance(running, RunningLongService) and running.upgrading
 
     def folder(self, name: ObjectName) -> Path:
         return object_folder(self.account.state.services, name)
 
-    def log_file(self, job: JobService, instance: int, container: str) -> Path:
-        """Return where a container's output is.
+    def log_file(self, service: Service, instance: int, container: str, *, previous: bool = False) -> Path:
+        """Return where a container's output is, of this run or of the one before its last restart.
 
         Raises:
-            SnowflakeError 001008: the job has no such instance or container.
+            SnowflakeError 001008: the service has no such instance or container.
         """
-        if not 0 <= instance < len(job.instances):
-            raise invalid_value(f"service {job.name} has no instance {instance}: it has 0 to {len(job.instances) - 1}")
-        names = [state.name for state in job.instances[instance]]
+        count = len(service.instances)
+        if not 0 <= instance < count:
+            has = f"it has 0 to {count - 1}" if count else "none runs"
+            raise invalid_value(f"service {service.name} has no instance {instance}: {has}")
+        names = [state.name for state in service.instances[instance]]
         if container not in names:
-            raise invalid_value(f"service {job.name} has no container {container!r}: it has {', '.join(names)}")
-        return self.folder(job.name) / str(instance) / container / "log.txt"
+            raise invalid_value(f"service {service.name} has no container {container!r}: it has {', '.join(names)}")
+        return self.folder(service.name) / str(instance) / container / (PREVIOUS if previous else LOG)
 
     # -- inside
 
-    def _require_privileges(self, session: Session, request: JobRequest) -> Document:
-        """The role may create services in the schema, and use the pool, which is returned."""
-        schema = ObjectName(request.name.database, None, request.name.schema or "")
-        owner = session.catalog.get("schema", schema).body.get("owner")
-        require(session.catalog, session.role, "CREATE SERVICE", Securable("SCHEMA", schema), owner)
-        pool = session.catalog.get("compute_pool", ObjectName(None, None, request.compute_pool))
-        on = Securable("COMPUTE POOL", pool.name)
-        require(session.catalog, session.role, "USAGE", on, pool.body.get("owner"))
-        return pool
+    def _ports(self, but: ObjectName) -> Iterator[tuple[int, ObjectName]]:
+        """The ports of every other long-running service, and whose they are."""
+        with self._lock:
+            services = [each.service for name, each in self._running.items() if name != but]
+        for service in services:
+            if not service.is_job:
+                for port in ports_of(read_specification(service.request.specification)):
+                    yield port, service.name
 
-    def _prepare(
-        self, session: Session, specification: Specification, job: JobService, folder: Path
-    ) -> list[tuple[int, int, Sandbox, Path]]:
-        prepared = []
-        for instance in range(len(job.instances)):
-            volumes = volumes_of(session, specification, folder / str(instance))
-            for number, container in enumerate(specification.containers):
-                image = find_image(image_file(self.account.state.path), container.image)
-                place = Place(
-                    job.name.database or "", job.name.schema or "", job.name.name, self.account.port, instance,
-                    job.request.replicas,
-                )  # fmt: skip
-                variables, files = secrets_of(session, container)
-                own = folder / str(instance) / container.name
-                sandbox = prepare(
-                    own, container, image, place,
-                    volumes=volumes, secrets=variables, secret_files=files, mint=lambda: self._mint(session, job),
-                )  # fmt: skip
-                if not sandbox.command:
-                    raise invalid_value(
-                        f"container {container.name}: neither its image nor its specification has a command"
-                    )
-                prepared.append((instance, number, sandbox, own / "log.txt"))
-        return prepared
-
-    def _mint(self, session: Session, job: JobService) -> str:
-        """Return a token for the job's service user, which knows the task run that the job belongs to."""
-        bound = session.context.get("task_run")
-        return self.account.credentials.mint(
-            job.name.name,
-            lifetime=TOKEN_LIFETIME,
-            role=job.owner,
-            warehouse=job.request.query_warehouse,
-            database=job.name.database,
-            schema=job.name.schema,
-            context={
-                "service": job.name.name,
-                "roles": [job.owner, PUBLIC],
-                **({"task_run": bound} if bound else {}),
-            },
-        )
-
-    def _save(self, job: JobService) -> None:
+    def _save(self, service: Service) -> None:
         with self.account.catalog.transaction():
-            if self.account.catalog.find(KIND, job.name) is not None:
-                self.account.catalog.put(job.document())
+            if self.account.catalog.find(KIND, service.name) is not None:
+                self.account.catalog.put(service.document())
 
-    def _forget(self, running: RunningJob) -> None:
+    def _forget(self, running: RunningService) -> None:
         running.ended.wait()
         with self._lock:
-            self._running.pop(running.job.name, None)
+            if self._running.get(running.service.name) is running:
+                del self._running[running.service.name]
 
-    def _rotate_tokens(self) -> None:
-        while not self._stopping.wait(TOKEN_ROTATION.total_seconds()):
+    def _keep_house(self) -> None:
+        rotated = time.monotonic()
+        while not self._stopping.wait(_TICK_SECONDS):
             with self._lock:
                 running = list(self._running.values())
-            for job in running:
-                job.rotate_tokens()
+            if time.monotonic() - rotated >= TOKEN_ROTATION_SECONDS:
+                rotated = time.monotonic()
+                for each in running:
+                    each.rotate_tokens()
+            for each in running:
+                idle = time.monotonic() - self._used.get(each.service.name, 0.0)
+                if isinstance(each, RunningLongService) and is_idle(each.service, idle):
+                    logger.info("service %s is suspended after %.0f s without use", each.service.name, idle)
+                    self._suspend(each)
 
     def _close_interrupted(self) -> None:
-        """Record jobs that ran when the last server was killed as failed, and end what is left of them."""
+        """End what a killed server left running; its jobs have failed, its services will be started anew."""
         for document in self.account.catalog.list(KIND):
-            job = JobService.of(document)
-            if job.ended:
-                continue
-            for instance, containers in enumerate(job.instances):
-                for number, state in enumerate(containers):
-                    if state.pid is not None and end_orphan(state.pid, state.mark):
-                        logger.info("ended process %s of job %s, left behind by a killed server", state.pid, job.name)
-                    if state.status not in ENDED:
-                        job = job.with_container(
-                            instance, number, status=FAILED, message=INTERRUPTED, pid=None, mark=None
+            service = Service.of(document)
+            for number, containers in enumerate(service.instances):
+                for index, state in enumerate(containers):
+                    if state.status not in ENDED and self.runtime.end_orphan(state):
+                        logger.info("ended a container of %s, left behind by a killed server", service.name)
+                    if state.status not in ENDED and service.is_job:
+                        service = service.with_container(
+                            number, index, status=FAILED, message=INTERRUPTED, pid=None, mark=None, engine_id=None
                         )
-            self.account.catalog.put(job.document())
+            self.account.catalog.put(
+                service.document() if service.is_job else replace(service, instances=()).document()
+            )
 
 
-def read_specification(text: str) -> Specification:
-    """Return a specification out of a statement or request; what is wrong with it is Snowflake's error 395018."""
-    try:
-        return parse_specification(text)
-    except SpecificationError as error:
-        raise SnowflakeError(f"Invalid spec: {error}", code="395018", sqlstate="22023") from error
+def is_idle(service: Service, seconds: float) -> bool:
+    """Whether a service that nobody called for so long is to be suspended; one with public endpoints never is."""
+    scale = service.request.scale
+    if scale is None or not scale.auto_suspend_secs or service.status != RUNNING:
+        return False
+    if any(endpoint.public for endpoint in read_specification(service.request.specification).endpoints):
+        return False
+    return seconds > scale.auto_suspend_secs
 
 
-def runner_of(account: Account) -> JobRunner:
-    """Return the account's job runner."""
-    runner = account.services[JobRunner.name]
-    assert isinstance(runner, JobRunner)
+def runner_of(account: Account) -> ServiceRunner:
+    """Return the account's service runner."""
+    runner = account.services[ServiceRunner.name]
+    assert isinstance(runner, ServiceRunner)
     return runner

@@ -5,6 +5,7 @@ Source: Snowflake documentation, "Service specification reference" and "Guidelin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,8 @@ class Specification:
     endpoints: tuple[Endpoint, ...]
     log_level: str
     execute_as_caller: bool
+    roles: Mapping[str, tuple[str, ...]]
+    """Service roles, and the endpoints that each may use."""
 
 
 def parse_specification(yaml_text: str) -> Specification:
@@ -56,7 +59,7 @@ def parse_specification(yaml_text: str) -> Specification:
     top = Fields(load_yaml(yaml_text), "")
     spec = top.need("spec", Fields)
     capabilities = top.take("capabilities", _capabilities, False)
-    top.take("serviceRoles", list_of(_service_role))
+    roles = top.take("serviceRoles", list_of(_service_role)) or ()
     top.done()
     containers = spec.need("containers", list_of(read_container, at_most=MAX_CONTAINERS))
     if not containers:
@@ -76,7 +79,12 @@ def parse_specification(yaml_text: str) -> Specification:
     _check_mounts(containers, volumes)
     if sum(len(c.secrets) for c in containers) > MAX_SECRETS:
         raise SpecificationError("spec.containers", f"mount more than the {MAX_SECRETS} secrets a service may have")
-    return Specification(containers, volumes, endpoints, log_level, bool(capabilities))
+    refuse_repeats(tuple(name for name, _ in roles), "serviceRoles")
+    for index, (_, used) in enumerate(roles):
+        for endpoint in used:
+            if endpoint not in {each.name for each in endpoints}:
+                raise SpecificationError(f"serviceRoles[{index}].endpoints", f"no endpoint is named {endpoint!r}")
+    return Specification(containers, volumes, endpoints, log_level, bool(capabilities), dict(roles))
 
 
 def _endpoint(value: Any, path: str) -> Endpoint:
@@ -143,11 +151,14 @@ def _capabilities(value: Any, path: str) -> bool:
     return bool(as_caller)
 
 
-def _service_role(value: Any, path: str) -> None:
+def _service_role(value: Any, path: str) -> tuple[str, tuple[str, ...]]:
     fields = Fields(value, path)
-    fields.need("name", matching(r"[A-Za-z_]\w*", "letters, digits and '_'"))
-    fields.need("endpoints", list_of(text))
+    role = (
+        fields.need("name", matching(r"[A-Za-z_]\w*", "letters, digits and '_'")),
+        fields.need("endpoints", list_of(text)),
+    )
     fields.done()
+    return role
 
 
 def _check_mounts(containers: tuple[Container, ...], volumes: tuple[Volume, ...]) -> None:

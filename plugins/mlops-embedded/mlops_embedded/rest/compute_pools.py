@@ -11,7 +11,7 @@ from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.jobs.runner import runner_of
 from mlops_embedded.jobs.service import KIND as SERVICE
-from mlops_embedded.jobs.service import JobService
+from mlops_embedded.jobs.service import Service
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, boolean, identifier, integer, one_of, required
 from mlops_embedded.rest.resource import Action, Creation, Level, Resource, replace_properties, store
 from mlops_embedded.rest.routes import only_parameters, routes
@@ -88,19 +88,20 @@ def resume(session: Session, pool: Document) -> None:
 
 
 def suspend(session: Session, pool: Document) -> None:
-    """Suspend a pool; nothing happens if it is suspended already."""
+    """Suspend a pool with its long-running services; jobs run to their end. Nothing happens if it is suspended."""
     session.catalog.update("compute_pool", pool.name, state="SUSPENDED", updated_on=_now())
+    runner_of(session.account).suspend_all(_services_on(session, pool.name))
 
 
 def _stop_all(session: Session, pool: Document, request: ApiRequest) -> None:
-    """Drop every job on the pool, ended ones too."""
+    """Drop every service on the pool, ended jobs too."""
     runner = runner_of(session.account)
-    for job in _jobs_on(session, pool.name):
-        runner.drop(session, job.name)
+    for service in _services_on(session, pool.name):
+        runner.drop(session, service.name)
 
 
 def _drop(session: Session, name: ObjectName) -> None:
-    running = [str(job.name) for job in _jobs_on(session, name) if not job.ended]
+    running = [str(service.name) for service in _services_on(session, name) if not service.ended]
     if running:
         raise SnowflakeError(
             f"Invalid state: compute pool {name} still runs {', '.join(running)}. Stop all services first.",
@@ -110,18 +111,19 @@ def _drop(session: Session, name: ObjectName) -> None:
     session.catalog.delete("compute_pool", name)
 
 
-def _jobs_on(session: Session, pool: ObjectName) -> list[JobService]:
-    jobs = (JobService.of(document) for document in session.catalog.list(SERVICE))
-    return [job for job in jobs if job.request.compute_pool == pool.name]
+def _services_on(session: Session, pool: ObjectName) -> list[Service]:
+    services = (Service.of(document) for document in session.catalog.list(SERVICE))
+    return [service for service in services if service.request.compute_pool == pool.name]
 
 
 def _shown(session: Session, pool: Document) -> dict[str, Any]:
-    jobs = sum(not job.ended for job in _jobs_on(session, pool.name))
+    running = [service for service in _services_on(session, pool.name) if not service.ended]
+    jobs = sum(service.is_job for service in running)
     suspended = pool.body["state"] == "SUSPENDED"
     nodes = 0 if suspended else pool.body["min_nodes"]
-    active = min(jobs, nodes)
+    active = min(len(running), nodes)
     return {
-        "state": "ACTIVE" if active else pool.body["state"], "num_services": 0, "num_jobs": jobs,
+        "state": "ACTIVE" if active else pool.body["state"], "num_services": len(running) - jobs, "num_jobs": jobs,
         "active_nodes": active, "idle_nodes": nodes - active, "target_nodes": nodes, "is_exclusive": False,
     }  # fmt: skip
 

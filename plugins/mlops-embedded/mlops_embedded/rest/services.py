@@ -1,17 +1,20 @@
-"""Job services over REST: execute-job, fetch, list, drop, status, containers, instances, logs."""
+"""Services and job services over REST: their life, and what is inside: status, containers, instances, logs, endpoints."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.routing import Route
 
 from mlops_embedded.catalog import Document, ObjectName, quote
-from mlops_embedded.errors import unknown_here
-from mlops_embedded.jobs.functions import await_status, read_logs, status_of
+from mlops_embedded.jobs.clauses import check_scale, read_staged
+from mlops_embedded.jobs.functions import read_logs, status_of, steady
+from mlops_embedded.jobs.listings import containers, endpoints, instances, roles, shown
+from mlops_embedded.jobs.placing import check_name
 from mlops_embedded.jobs.runner import runner_of
-from mlops_embedded.jobs.service import ENDED, KIND, JobRequest, JobService
-from mlops_embedded.jobs.statements import check_name, containers, instances, read_staged, run_job, shown
+from mlops_embedded.jobs.service import KIND, Scale, Service, ServiceRequest
+from mlops_embedded.jobs.statements import run_job
 from mlops_embedded.rest.aside import aside
 from mlops_embedded.rest.fields import (
     READ_ONLY,
@@ -20,11 +23,12 @@ from mlops_embedded.rest.fields import (
     Union,
     boolean,
     identifier,
+    integer,
     list_of,
     required,
     text,
 )
-from mlops_embedded.rest.resource import Creation, Level, Resource
+from mlops_embedded.rest.resource import Action, CreateMode, Creation, Level, Resource
 from mlops_embedded.rest.routes import (
     collection_path,
     object_name,
@@ -54,36 +58,83 @@ _JOB = {
     "comment": Field(),
     "is_async_job": Field(boolean, default=False),
 }
+_SCALE = {
+    "auto_resume": Field(boolean),
+    "min_instances": Field(integer(1)),
+    "max_instances": Field(integer(1)),
+    "min_ready_instances": Field(integer(0)),
+    "auto_suspend_secs": Field(integer(0)),
+}
 _STATE = (
-    "current_instances", "target_instances", "min_ready_instances", "min_instances", "max_instances",
-    "database_name", "schema_name", "owner", "dns_name", "created_on", "updated_on", "owner_role_type", "is_job",
-    "spec_digest", "is_upgrading", "auto_resume",
+    "current_instances", "target_instances", "database_name", "schema_name", "owner", "dns_name", "created_on",
+    "updated_on", "resumed_on", "suspended_on", "owner_role_type", "is_job", "spec_digest", "is_upgrading",
+    "managing_object_domain", "managing_object_name",
 )  # fmt: skip
 _JOB_BODY = Record(_JOB)
 
 
-def _refuse_service(session: Session, asked: Creation) -> bool:
-    raise unknown_here("long-running services; it runs jobs: services:execute-job, EXECUTE JOB SERVICE")
+def _request(session: Session, name: ObjectName, properties: dict[str, Any]) -> ServiceRequest:
+    """Return what a body asks for, job or service; a specification on a stage is read now."""
+    with aside(session, name.database, name.schema) as own:
+        specification = _specification(own, properties["spec"])
+    return ServiceRequest(
+        name,
+        properties["compute_pool"],
+        specification,
+        query_warehouse=properties["query_warehouse"],
+        comment=properties["comment"],
+        external_access_integrations=tuple(properties["external_access_integrations"] or ()),
+    )
+
+
+def _create(session: Session, asked: Creation) -> bool:
+    check_name(asked.name)
+    if asked.properties["is_async_job"]:
+        raise bad_request("is_async_job is for services:execute-job, not for a long-running service")
+    if asked.mode is CreateMode.IF_NOT_EXISTS and session.catalog.find(KIND, asked.name) is not None:
+        return False
+    request = _request(session, asked.name, asked.properties)
+    with aside(session, asked.name.database, asked.name.schema) as own:
+        runner_of(session.account).create(own, replace(request, scale=Scale(**check_scale(asked.properties))))
+    return True
+
+
+def _alter(session: Session, document: Document, properties: dict[str, Any]) -> None:
+    before = Service.of(document).request
+    request = _request(session, document.name, properties)
+    if request.compute_pool != before.compute_pool:
+        raise bad_request(f"a service stays on its compute pool, which is {quote(before.compute_pool)}")
+    scaled = replace(request, scale=Scale(**check_scale(properties)))
+    runner_of(session.account).change(session, document.name, scaled)
 
 
 def _drop(session: Session, name: ObjectName) -> None:
     runner_of(session.account).drop(session, name)
 
 
+def _suspend(session: Session, document: Document, request: ApiRequest) -> None:
+    runner_of(session.account).suspend(session, document.name)
+
+
+def _resume(session: Session, document: Document, request: ApiRequest) -> None:
+    runner_of(session.account).resume(session, document.name)
+
+
 def _shown(session: Session, document: Document) -> dict[str, Any]:
-    job = JobService.of(document)
-    request = job.request
+    service = Service.of(document)
+    request = service.request
+    times = {key: getattr(service, key) for key in ("updated_on", "resumed_on", "suspended_on")}
     return {
-        **shown(job),
+        **shown(session, service),
         "compute_pool": quote(request.compute_pool),
         "spec": {"spec_type": "from_inline", "spec_text": request.specification},
         "external_access_integrations": list(request.external_access_integrations),
         "query_warehouse": quote(request.query_warehouse) if request.query_warehouse else None,
-        "updated_on": job.updated_on.isoformat(timespec="milliseconds") if job.updated_on else None,
-        "auto_resume": False,
-        "is_job": True,
+        **{key: time.isoformat(timespec="milliseconds") if time else None for key, time in times.items()},
+        "auto_resume": request.scale is not None and request.scale.auto_resume,
+        "is_job": service.is_job,
         "is_async_job": request.is_async,
-        "is_upgrading": False,
+        "is_upgrading": runner_of(session.account).is_upgrading(service.name),
     }
 
 
@@ -91,10 +142,16 @@ SERVICE = Resource(
     kind=KIND,
     path="services",
     level=Level.SCHEMA,
-    body=Record({**_JOB, **dict.fromkeys(_STATE, READ_ONLY)}),
-    create=_refuse_service,
+    body=Record({**_JOB, **_SCALE, **dict.fromkeys(_STATE, READ_ONLY)}),
+    create=_create,
+    alter=_alter,
     drop=_drop,
     shown=_shown,
+    actions={
+        "suspend": Action(_suspend, "OPERATE", frozenset({"ifExists"})),
+        "resume": Action(_resume, "OPERATE", frozenset({"ifExists"})),
+    },
+    modes=frozenset({CreateMode.ERROR_IF_EXISTS, CreateMode.IF_NOT_EXISTS}),
     tag_domain="SERVICE",
 )
 
@@ -105,16 +162,8 @@ def _execute_job(session: Session, request: ApiRequest) -> ApiAnswer:
     name = object_name(request, properties["name"])
     check_name(name)
     SERVICE.require_scope(session, name, "CREATE SERVICE")
+    asked = replace(_request(session, name, properties), is_async=bool(properties["is_async_job"]))
     with aside(session, name.database, name.schema) as own:
-        asked = JobRequest(
-            name,
-            properties["compute_pool"],
-            _specification(own, properties["spec"]),
-            query_warehouse=properties["query_warehouse"],
-            comment=properties["comment"],
-            external_access_integrations=tuple(properties["external_access_integrations"] or ()),
-            is_async=bool(properties["is_async_job"]),
-        )
         return success(run_job(own, asked))
 
 
@@ -124,8 +173,8 @@ def _specification(session: Session, spec: dict[str, Any]) -> str:
     return read_staged(session, f"@{spec['stage'].lstrip('@')}", spec["spec_file"])
 
 
-def _job(session: Session, request: ApiRequest) -> JobService:
-    return JobService.of(SERVICE.get(session, object_name(request)))
+def _service(session: Session, request: ApiRequest) -> Service:
+    return Service.of(SERVICE.get(session, object_name(request)))
 
 
 def _logs(session: Session, request: ApiRequest) -> ApiAnswer:
@@ -135,35 +184,44 @@ def _logs(session: Session, request: ApiRequest) -> ApiAnswer:
     if instance is None or container is None:
         raise bad_request("query parameters instanceId and containerName are needed")
     lines = whole_number(request, "numLines", 0, 1_000_000)
-    logs = read_logs(session, _job(session, request), instance, container, lines)
+    logs = read_logs(session, _service(session, request), instance, container, lines)
     return ApiAnswer({"system$get_service_logs": logs})
 
 
 def _status(session: Session, request: ApiRequest) -> ApiAnswer:
     only_parameters(request, {"timeout"})
-    job = _job(session, request)
-    timeout = whole_number(request, "timeout", 0, 86_400)
-    if timeout:
-        await_status(session, job.name, ENDED, timeout)
-        job = _job(session, request)
-    return ApiAnswer({"system$get_service_status": status_of(job)})
+    timeout = whole_number(request, "timeout", 0, 86_400) or 0
+    return ApiAnswer({"system$get_service_status": status_of(steady(session, _service(session, request), timeout))})
 
 
 def _containers(session: Session, request: ApiRequest) -> ApiAnswer:
     only_parameters(request, ())
-    return ApiAnswer([_present(each, "last_exit_code") for each in containers(_job(session, request))])
+    found = containers(_service(session, request))
+    return ApiAnswer([_present(each, "last_exit_code", "last_restart_time") for each in found])
 
 
 def _instances(session: Session, request: ApiRequest) -> ApiAnswer:
     only_parameters(request, ())
-    return ApiAnswer([_present(each) for each in instances(_job(session, request))])
+    return ApiAnswer([_present(each, "ip_address") for each in instances(_service(session, request))])
 
 
-def _nothing(session: Session, request: ApiRequest) -> ApiAnswer:
-    """A job has no endpoints and no roles."""
+def _endpoints(session: Session, request: ApiRequest) -> ApiAnswer:
     only_parameters(request, ())
-    _job(session, request)
-    return ApiAnswer([])
+    found = endpoints(_service(session, request))
+    return ApiAnswer(
+        [
+            _present({**each, "portRange": each["port_range"], "is_public": each["is_public"] == "true"}, "port_range")
+            for each in found
+        ]
+    )
+
+
+def _roles(session: Session, request: ApiRequest) -> ApiAnswer:
+    only_parameters(request, ())
+    found = roles(_service(session, request))
+    return ApiAnswer(
+        [_present({**each, "created_on": each["created_on"].isoformat(timespec="milliseconds")}) for each in found]
+    )
 
 
 def _present(record: dict[str, Any], *left_out: str) -> dict[str, Any]:
@@ -171,8 +229,8 @@ def _present(record: dict[str, Any], *left_out: str) -> dict[str, Any]:
 
 
 _INSIDE = {
-    "logs": _logs, "status": _status, "containers": _containers, "instances": _instances, "endpoints": _nothing,
-    "roles": _nothing,
+    "logs": _logs, "status": _status, "containers": _containers, "instances": _instances, "endpoints": _endpoints,
+    "roles": _roles,
 }  # fmt: skip
 ROUTES = [
     Route(f"{collection_path(SERVICE)}:execute-job", endpoint(_execute_job), methods=["POST"]),

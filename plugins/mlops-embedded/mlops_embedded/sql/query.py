@@ -154,6 +154,10 @@ _SENTENCES = (
 def _as_snowflake(error: duckdb.Error) -> SnowflakeError:
     text = str(error)
     if "executing the UDF" in text:
+        if "ServiceCallError: " in text:
+            return SnowflakeError(
+                text.partition("ServiceCallError: ")[2].split("\n")[0], code="100336", sqlstate="22000"
+            )
         return SnowflakeError(f"Python Interpreter Error:\n{text}", code="100357", sqlstate="P0000")
     message = text.split("\n")[0]
     for pattern, code, sqlstate, sentence in _SENTENCES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,8 @@ class Session:
     """Temporary tables and views of this session, and which of TABLE and VIEW each is."""
     registered_functions: set[str] = field(default_factory=set)
     """Functions that the session's DuckDB connection knows."""
+    foreign_calls: dict[str, Callable[[Any], Any]] = field(default_factory=dict, repr=False)
+    """What calls of functions that run elsewhere do in the statement that runs now, by the function's code."""
     in_transaction: bool = False
     remembered: str = field(default="", repr=False)
     """What the account last wrote down about this session."""

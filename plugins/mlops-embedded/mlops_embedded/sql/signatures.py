@@ -15,8 +15,12 @@ from mlops_embedded.sql.python_types import signature_type
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Reader, Statement
 
-_LISTS = {"PACKAGES", "IMPORTS", "EXTERNAL_ACCESS_INTEGRATIONS", "SECRETS"}
-_SINGLE = {"RUNTIME_VERSION", "HANDLER", "COMMENT", "ARTIFACT_REPOSITORY", "LOG_LEVEL", "TRACE_LEVEL"}
+_LISTS = {"PACKAGES", "IMPORTS", "EXTERNAL_ACCESS_INTEGRATIONS", "SECRETS", "CONTEXT_HEADERS"}
+_SINGLE = {
+    "RUNTIME_VERSION", "HANDLER", "COMMENT", "ARTIFACT_REPOSITORY", "LOG_LEVEL", "TRACE_LEVEL", "ENDPOINT",
+    "MAX_BATCH_ROWS", "MAX_BATCH_RETRIES", "ON_BATCH_FAILURE", "BATCH_TIMEOUT_SECS",
+}  # fmt: skip
+LANGUAGES = {"PYTHON", "SQL"}
 _WORDS = ("VOLATILE", "IMMUTABLE", "STRICT", "MEMOIZABLE", "SECURE")
 
 
@@ -78,6 +82,8 @@ def _argument(reader: Reader, tokens: tuple[Any, ...]) -> tuple[str, str, str | 
 def _property(reader: Reader, properties: dict[str, Any]) -> None:
     if reader.accept("LANGUAGE"):
         properties["language"] = reader.identifier()
+    elif reader.accept("SERVICE", "="):
+        properties |= {"service": list(reader.name()), "language": "EXTERNAL"}
     elif reader.accept("NOT", "NULL") or reader.accept("CALLED", "ON", "NULL", "INPUT"):
         pass
     elif reader.accept("RETURNS", "NULL", "ON", "NULL", "INPUT"):
@@ -96,7 +102,7 @@ def _property(reader: Reader, properties: dict[str, Any]) -> None:
 
 def stored(session: Session, kind: str, signature: Signature, *, temporary: bool) -> Document:
     """Return the document of a function or procedure; the types are checked here, the code when it runs."""
-    if signature.properties["language"] not in {"PYTHON", "SQL"}:
+    if signature.properties["language"] not in LANGUAGES:
         raise unknown_here(f"functions in {signature.properties['language']}; it runs PYTHON and SQL")
     if signature.properties["language"] == "PYTHON" and "handler" not in signature.properties:
         raise invalid_value("LANGUAGE PYTHON needs a HANDLER")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +18,7 @@ from mlops_embedded.sql.python_types import signature_type
 from mlops_embedded.sql.results import Column, Data, Rowset, Status
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.show_options import read_show_options
-from mlops_embedded.sql.signatures import find, import_paths, read_dropped, read_signature, stored
+from mlops_embedded.sql.signatures import LANGUAGES, Signature, find, import_paths, read_dropped, read_signature, stored
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind, Token, tokenize
 from mlops_embedded.workers import Worker, WorkerError
@@ -28,6 +30,25 @@ _SHOWN = {
     "description": "text", "catalog_name": "text", "is_table_function": "text", "valid_for_clustering": "text",
     "is_secure": "text", "is_external_function": "text", "language": "text", "is_memoizable": "text",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignLanguage:
+    """Functions that neither run in a worker nor are SQL: calls of a service."""
+
+    check: Callable[[Session, Signature], dict[str, Any]]
+    """Return the properties of a new function, or refuse it."""
+    caller: Callable[[Session, Document], Callable[[pa.Table], pa.Array]]
+    """For a query that calls it: return what makes a table of arguments a column of results."""
+
+
+_FOREIGN: dict[str, ForeignLanguage] = {}
+
+
+def foreign_language(name: str, language: ForeignLanguage) -> None:
+    """Register how functions of another area are created and called."""
+    _FOREIGN[name] = language
+    LANGUAGES.add(name)
 
 
 @statement("CREATE", "FUNCTION")
@@ -44,6 +65,9 @@ def _create(session: Session, found: Statement, kind: str) -> Status:
     signature = read_signature(session, found, kind)
     if kind == "PROCEDURE" and signature.properties["language"] != "PYTHON":
         raise unknown_here("stored procedures that are not in PYTHON")
+    foreign = _FOREIGN.get(signature.properties["language"])
+    if foreign is not None:
+        signature = replace(signature, properties=foreign.check(session, signature))
     document = stored(session, kind.lower(), signature, temporary=found.temporary)
     created = session.catalog.create(document, or_replace=found.or_replace, if_not_exists=signature.if_not_exists)
     if not created:
@@ -205,6 +229,9 @@ def _python_call(session: Session, document: Document, texts: list[str]) -> str:
 def _register(session: Session, document: Document) -> str:
     """Make the function known to the session's DuckDB connection, once, and return its name there."""
     code = "_UDF_" + _fingerprint(document)
+    foreign = _FOREIGN.get(document.body["properties"]["language"])
+    if foreign is not None:
+        session.foreign_calls[code] = foreign.caller(session, document)
     name = f"{code}_{session.id}"  # DuckDB keeps functions by database, and each session has its own
     if name not in session.registered_functions:
         returns = signature_type(document.body["returns"])
@@ -213,6 +240,8 @@ def _register(session: Session, document: Document) -> str:
         def call(*columns: Any) -> Any:
             arrays = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns]
             table = pa.Table.from_arrays(arrays, names=[f"_{n}" for n in range(len(arrays))])
+            if foreign is not None:
+                return session.foreign_calls[code](table.select(range(1, table.num_columns)))
             worker = worker_of(session, document)
             worker.load(code, f"{_FACTORIES}:scalar", _code(session, document, returns=returns.kind))
             _, result = worker.call(code, table)

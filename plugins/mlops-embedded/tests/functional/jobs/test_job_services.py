@@ -4,70 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import textwrap
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import snowflake.connector
-import yaml
 from mlops_embedded.life import EmbeddedSnowflake
-from snowflake.connector import DictCursor, SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
-IMAGE = "/embedded/public/images/python:3"
-Sql = Callable[..., list[dict[str, Any]]]
-CONNECT = """
-import os, pathlib, snowflake.connector
-connection = snowflake.connector.connect(
-    host=os.environ["SNOWFLAKE_HOST"], port=os.environ["SNOWFLAKE_PORT"], protocol=os.environ["SNOWFLAKE_PROTOCOL"],
-    account=os.environ["SNOWFLAKE_ACCOUNT"], authenticator="oauth",
-    token=pathlib.Path(os.environ["SNOWFLAKE_TOKEN_FILE"]).read_text(),
-    database=os.environ["SNOWFLAKE_DATABASE"], schema=os.environ["SNOWFLAKE_SCHEMA"])
-"""
-
-
-def specification(script: str, **container: Any) -> str:
-    """A specification whose one container runs this Python."""
-    one = {"name": "main", "image": IMAGE, "args": ["-c", textwrap.dedent(script)], **container}
-    volumes = one.pop("volumes", [])
-    return yaml.safe_dump({"spec": {"containers": [one], **({"volumes": volumes} if volumes else {})}})
-
-
-def job(spec: str, clauses: str = "") -> str:
-    return f"EXECUTE JOB SERVICE IN COMPUTE POOL POOL {clauses} FROM SPECIFICATION $${spec}$$"
-
-
-@pytest.fixture(scope="module")
-def pool(embedded_snowflake: EmbeddedSnowflake) -> EmbeddedSnowflake:
-    images = {IMAGE.rpartition(":")[0]: {"entrypoint": ["python"], "env": {"FROM_IMAGE": "yes"}}}
-    (embedded_snowflake.state / "images.yaml").write_text(yaml.safe_dump(images))
-    with snowflake.connector.connect(**embedded_snowflake.connection) as connection:
-        connection.cursor().execute("CREATE COMPUTE POOL POOL MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS")
-    return embedded_snowflake
-
-
-@pytest.fixture
-def sql(pool: EmbeddedSnowflake, connection: SnowflakeConnection) -> Sql:
-    def run(text: str) -> list[dict[str, Any]]:
-        with connection.cursor(DictCursor) as cursor:
-            return cursor.execute(text).fetchall()  # type: ignore[union-attr, return-value]
-
-    run("USE SCHEMA EMBEDDED.PUBLIC")
-    return run
-
-
-def logs(sql: Sql, name: str) -> str:
-    [row] = sql(f"SELECT SYSTEM$GET_SERVICE_LOGS('{name}', 0, 'main') AS LOGS")
-    return str(row["LOGS"])
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process goes on; one that has ended and that nobody has waited for does not."""
-    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return shown.stdout.strip()[:1] not in {"", "Z"}
+from .conftest import CONNECT, Sql, is_running, job, logs, specification
 
 
 def wait(sql: Sql, name: str, status: str, seconds: float = 20) -> dict[str, Any]:
@@ -234,11 +180,13 @@ def test_dropping_an_asynchronous_job_ends_it_with_sigterm(sql: Sql, pool: Embed
 def test_a_job_is_waited_for_and_cancelled_by_its_methods(sql: Sql) -> None:
     sql(job(specification("import time; time.sleep(60)"), "NAME = METHODS ASYNC = TRUE"))
 
-    assert sql("CALL METHODS!SPCS_WAIT_FOR('RUNNING', 10)") == [{"SPCS_WAIT_FOR": True}]
-    assert sql("CALL METHODS!SPCS_WAIT_FOR('DONE', 0.1)") == [{"SPCS_WAIT_FOR": False}]
+    [reached] = sql("CALL METHODS!SPCS_WAIT_FOR('RUNNING', 10)")
+    assert reached == {"SPCS_WAIT_FOR": "Service METHODS has reached status RUNNING."}
+    with pytest.raises(ProgrammingError, match=r"did not reach status DONE within 0.1 seconds: its status is RUNNING"):
+        sql("CALL METHODS!SPCS_WAIT_FOR('DONE', 0.1)")
     [said] = sql("SELECT EMBEDDED.PUBLIC.METHODS!SPCS_CANCEL_JOB() AS SAID")
     assert said == {"SAID": "Job METHODS is being cancelled."}
-    assert sql("CALL METHODS!SPCS_WAIT_FOR('CANCELLED', 10)") == [{"SPCS_WAIT_FOR": True}]
+    assert sql("CALL METHODS!SPCS_WAIT_FOR('CANCELLED', 10)")
 
 
 def test_cancelling_the_statement_cancels_its_job(pool: EmbeddedSnowflake, sql: Sql) -> None:

@@ -14,7 +14,7 @@ from snowflake.core import CreateMode, Root
 from snowflake.core.compute_pool import ComputePool
 from snowflake.core.exceptions import APIError, ConflictError, NotFoundError
 from snowflake.core.schema import SchemaResource
-from snowflake.core.service import JobService, ServiceSpec
+from snowflake.core.service import JobService, Service, ServiceResource, ServiceSpec
 from snowflake.core.task import Cron, Task
 from snowflake.core.task.dagv1 import DAG, DAGOperation, DAGTask
 
@@ -36,6 +36,21 @@ def schema(root: Root, embedded_snowflake: EmbeddedSnowflake) -> SchemaResource:
 
 def spec(script: str) -> str:
     return yaml.safe_dump({"spec": {"containers": [{"name": "main", "image": f"{IMAGE}:1", "args": [script]}]}})
+
+
+def served(script: str) -> str:
+    """The same with an endpoint, and a role that may use it."""
+    whole = yaml.safe_load(spec(script))
+    whole["spec"]["endpoints"] = [{"name": "api", "port": 4711, "public": True}]
+    whole["serviceRoles"] = [{"name": "reader", "endpoints": ["api"]}]
+    return yaml.safe_dump(whole)
+
+
+def await_status(service: ServiceResource, status: str) -> None:
+    until = time.monotonic() + 20
+    while service.fetch().status != status:
+        assert time.monotonic() < until, service.fetch()
+        time.sleep(0.05)
 
 
 @pytest.mark.embedded("Tasks over REST: create modes, create_or_alter, fetch, iterate, dependents, drop, errors")
@@ -143,6 +158,70 @@ def test_a_job_over_rest_that_fails_says_how(schema: SchemaResource) -> None:
 
     assert schema.services["rest_bad"].fetch().status == "FAILED"
     schema.services["rest_bad"].drop()
+
+
+@pytest.mark.embedded(
+    "Services over REST: create, create_or_alter, fetch, suspend, resume, status, endpoints, roles, drop"
+)
+def test_a_service_over_rest_lives_and_shows_what_is_inside(schema: SchemaResource) -> None:
+    def asked(**changes: Any) -> Service:
+        settings: dict[str, Any] = {
+            "name": "rest_service", "compute_pool": "job_pool", "spec": ServiceSpec(served("echo up; sleep 300")),
+            "min_instances": 1, "max_instances": 2, "comment": "first", **changes,
+        }  # fmt: skip
+        return Service(**settings)
+
+    service = schema.services.create(asked())
+
+    await_status(service, "RUNNING")
+    with pytest.raises(ConflictError):
+        schema.services.create(asked())
+    schema.services.create(asked(comment="other"), mode=CreateMode.if_not_exists)
+    fetched = service.fetch()
+    assert (fetched.name, fetched.is_job, fetched.comment, fetched.min_instances, fetched.max_instances) == (
+        "REST_SERVICE", False, "first", 1, 2,
+    )  # fmt: skip
+    assert (fetched.auto_resume, fetched.auto_suspend_secs, fetched.current_instances) == (True, 0, 1)
+    assert [(c.status, c.restart_count) for c in service.get_containers()] == [("READY", 0)]
+    assert [i.status for i in service.get_instances()] == ["READY"]
+    assert [(e.name, e.port, e.is_public, e.ingress_url) for e in service.get_endpoints()] == [
+        ("api", 4711, True, "127.0.0.1:4711")
+    ]
+    assert [role.name for role in service.get_roles()] == ["ALL_ENDPOINTS_USAGE", "READER"]
+    assert service.get_service_logs("0", "main") == "up"
+    with pytest.deprecated_call():
+        assert service.get_service_status(timeout=5)[0]["status"] == "READY"
+    service.suspend()
+    await_status(service, "SUSPENDED")
+    assert list(service.get_containers()) == []
+    service.resume()
+    await_status(service, "RUNNING")
+    service.create_or_alter(asked(comment="second", auto_resume=False, max_instances=1))
+    altered = service.fetch()
+    assert (altered.comment, altered.auto_resume, altered.max_instances) == ("second", False, 1)
+    assert [s.name for s in schema.services.iter(like="rest_serv%")] == ["REST_SERVICE"]
+    service.drop()
+    with pytest.raises(NotFoundError):
+        service.fetch()
+    service.drop(if_exists=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"min_instances": 3, "max_instances": 2}, "less than MIN_INSTANCES"),
+        ({"is_async_job": True}, "is for services:execute-job"),
+        ({"spec": ServiceSpec("spec: {}")}, "containers: is missing"),
+        ({"auto_suspend_secs": 5}, "at least 300"),
+    ],
+)
+def test_a_service_over_rest_that_cannot_be_is_refused(
+    schema: SchemaResource, changes: dict[str, Any], reason: str
+) -> None:
+    settings = {"name": "never", "compute_pool": "job_pool", "spec": ServiceSpec(spec("sleep 300")), **changes}
+
+    with pytest.raises(APIError, match=reason):
+        schema.services.create(Service(**settings))
 
 
 def test_the_graphs_of_a_dag_are_answered_as_published(schema: SchemaResource) -> None:

@@ -10,8 +10,11 @@ import pytest
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.jobs.containers import Container, read_container
 from mlops_embedded.jobs.images import Image, find_image, image_file, write_first_entries
-from mlops_embedded.jobs.process import ContainerProcess, end_orphan, started_at
-from mlops_embedded.jobs.sandbox import Place, Sandbox, TokenFile, prepare
+from mlops_embedded.jobs.logs import ContainerLog
+from mlops_embedded.jobs.process import ContainerProcess, end_orphan
+from mlops_embedded.jobs.runtime import ContainerPlan, Exit, MountedVolume, Place, TokenFile
+from mlops_embedded.jobs.sandbox import Sandbox, prepare
+from mlops_embedded.jobs.volumes import Volume
 
 PLACE = Place("DB", "S", "JOB", 4711)
 
@@ -21,10 +24,8 @@ def container(**fields: object) -> Container:
 
 
 def sandbox(folder: Path, image: Image, **fields: object) -> Sandbox:
-    return prepare(
-        folder, container(**fields), image, PLACE,
-        volumes={"data": folder / "volume"}, secrets={}, secret_files={}, mint=lambda: "token",
-    )  # fmt: skip
+    data = MountedVolume(Volume("data", "local", None, None), folder / "volume")
+    return prepare(ContainerPlan(folder, container(**fields), PLACE, {"data": data}, {}, {}, lambda: "token"), image)
 
 
 IMAGES = """
@@ -162,38 +163,40 @@ def test_a_rotated_token_replaces_the_file_at_once_and_keeps_its_mode(tmp_path: 
 
 def _process(tmp_path: Path, script: str) -> ContainerProcess:
     image = Image((sys.executable, "-c", script))
-    return ContainerProcess(sandbox(tmp_path, image), tmp_path / "log.txt")
+    return _run(tmp_path, image)
+
+
+def _run(tmp_path: Path, image: Image) -> ContainerProcess:
+    log = ContainerLog(tmp_path / "log.txt")
+    log.begin()
+    return ContainerProcess(sandbox(tmp_path, image), log)
 
 
 def test_a_command_that_is_not_there_ends_like_in_a_shell(tmp_path: Path) -> None:
-    process = ContainerProcess(sandbox(tmp_path, Image(("no-such-command",))), tmp_path / "log.txt")
-    process.start()
+    process = _run(tmp_path, Image(("no-such-command",)))
 
-    assert process.wait() == 127
+    assert process.wait() == Exit(127)
     assert "no-such-command" in (tmp_path / "log.txt").read_text()
 
 
 def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
     script = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     process = _process(tmp_path, script)
-    process.start()
     while "up" not in (tmp_path / "log.txt").read_text():
         time.sleep(0.01)
     begun = time.monotonic()
 
     process.terminate(0.3)
 
-    assert process.wait() == 128 + 9
+    assert process.wait() == Exit(128 + 9)
     assert 0.3 <= time.monotonic() - begun < 5
 
 
 def test_an_orphan_is_ended_only_if_it_is_still_the_same_process(tmp_path: Path) -> None:
     process = _process(tmp_path, "import time; time.sleep(60)")
-    process.start()
-    assert process.pid is not None
-    mark = started_at(process.pid)
+    pid, mark = process.facts["pid"], process.facts["mark"]
 
-    assert not end_orphan(process.pid, "another")
-    assert not end_orphan(process.pid, None)
-    assert end_orphan(process.pid, mark)
-    assert process.wait() == 128 + 9
+    assert not end_orphan(pid, "another")
+    assert not end_orphan(pid, None)
+    assert end_orphan(pid, mark)
+    assert process.wait() == Exit(128 + 9)
