@@ -13,6 +13,7 @@
     │   │   └── PipelineError              everything that is wrong with one pipeline
     │   ├── GraphProblem               one thing that is wrong with a pipeline
     │   ├── DatasetError               a value that cannot be stored or read
+    │   ├── VetoError                  what guards of plugins refuse
     │   └── RunError                   a run that failed, was stopped or cannot be resumed
     └── AccountError               3: Snowflake refused or is out of reach
         └── AuthenticationError        no session: a token or credential is missing, refused or cannot be read
@@ -156,6 +157,18 @@ class DatasetError(ProjectError):
     def __init__(self, *, dataset: str, problem: str, hint: str | None = None) -> None:
         self.dataset = dataset
         super().__init__(f"dataset {dataset!r}: {problem}", hint=hint)
+
+
+class VetoError(ProjectError):
+    """Guards of plugins refuse something. ``objections`` are pairs of distribution and problem; all are told at once."""
+
+    def __init__(self, what: str, objections: Iterable[tuple[str, str]], *, hint: str | None = None) -> None:
+        self.what, self.objections = what, tuple(objections)
+        lines = [f"{what} is refused by {', '.join(dict.fromkeys(plugin for plugin, _ in self.objections))}"]
+        lines += [f"  - {problem}" for _, problem in self.objections]
+        super().__init__(
+            "\n".join(lines) if len(self.objections) > 1 else f"{lines[0]}: {self.objections[0][1]}", hint=hint
+        )
 
 
 class RunError(ProjectError):

@@ -79,6 +79,13 @@ KEYS = (
         "seconds that looking at one distribution may take",
     ),
     Key(
+        "plugins.hook_timeout",
+        "float",
+        10.0,
+        "MLOPS_HOOK_TIMEOUT",
+        "seconds that an observer hook may take before it is left behind",
+    ),
+    Key(
         "datasets.allow_pickle",
         "bool",
         False,
@@ -176,6 +183,7 @@ def load_settings(
             block=tuple(get["plugins.block"]),
             strict=get["plugins.strict"],
             seconds=get["plugins.timeout"],
+            hook_seconds=get["plugins.hook_timeout"],
         ),
         allow_pickle=get["datasets.allow_pickle"],
         executor=get["run.executor"],

@@ -62,12 +62,13 @@ class HooksReference(Markdown):
 
     def written(self) -> str:
         from mlops.plugins import hookspecs
+        from mlops.plugins.order import policy_of
 
         parts = [_prose(hookspecs)]
         for name, function in vars(hookspecs).items():
             if callable(function) and hasattr(function, "mlops_spec"):
                 arguments = ", ".join(inspect.signature(function).parameters)
-                parts.append(f"**`{name}({arguments})`**\n\n{_prose(function)}")
+                parts.append(f"### {name}\n\n*{policy_of(name)}* `{name}({arguments})`\n\n{_prose(function)}")
         return "\n\n".join(parts)
 
 

@@ -9,6 +9,7 @@ from mlops.cli.nodes import failure_row, tell_failures
 from mlops.cli.output import paint, print_json, print_table
 from mlops.errors import UnknownNameError
 from mlops.plugins.discovery import Discovery
+from mlops.plugins.order import call_order, policy_of
 
 
 @click.group()
@@ -46,14 +47,25 @@ def show_plugin(name: str, as_json: bool) -> None:
         raise UnknownNameError(kind="plugin", name=name, known=rows)
     row = rows[name]
     failures = [one for one in (*discovery.failures, *discovery.blocked) if one.distribution == name]
+    calls = {hook: [own for own, _ in call_order(discovery.known, hook)] for hook in _listed(row["hooks"])}
     if as_json:
-        print_json({**row, "failures": [failure_row(failure) for failure in failures]})
+        print_json({**row, "hook_order": calls, "failures": [failure_row(failure) for failure in failures]})
         return
     click.echo(click.style(f"{name} {row['version']}", bold=True))
-    for key in ("status", "nodes", "pipelines", "hooks", "commands", "entry_points"):
+    for key in ("status", "nodes", "pipelines", "commands", "entry_points"):
         value = row[key]
         click.echo(f"  {key.replace('_', ' '):<13} {', '.join(value) if isinstance(value, list) else value}")
+    if calls:
+        click.echo("  hooks, in the order of their calls")
+        width = max(map(len, calls))
+        for hook, owners in calls.items():
+            order = " → ".join(click.style(own, bold=True) if own == name else own for own in owners)
+            click.echo(f"    {hook.ljust(width)}  {policy_of(hook):<8}  {order}")
     tell_failures(failures)
+
+
+def _listed(value: object) -> list[str]:
+    return list(value) if isinstance(value, list) else []
 
 
 @plugins.command("check")

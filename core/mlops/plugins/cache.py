@@ -14,7 +14,7 @@ from msgspec import DecodeError, Raw, Struct, json
 from mlops.plugins.knowledge import Knowledge
 from mlops.plugins.place import cache_file, replace_file
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 class Entry(Struct, frozen=True):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import pluggy
 from msgspec import Struct
 
-from mlops.errors import PluginError, closest
+from mlops.errors import MlopsError, PluginError, closest
 from mlops.plugins import hookspecs
+from mlops.plugins.aside import Aside, Hung
 from mlops.plugins.knowledge import HookPlugin, Knowledge
 from mlops.plugins.loading import load
 
@@ -28,15 +31,29 @@ class HookError(Struct, frozen=True):
         return f"hook {self.hook} of {self.distribution}: {self.problem}"
 
 
-def implemented(plugin: object) -> tuple[str, ...]:
-    """Return the names of the hooks an object implements, misspelt ones left out.
+class Objection(Struct, frozen=True):
+    """What a guard has against something: which hook of which distribution, what is wrong, and how to mend it."""
+
+    hook: str
+    distribution: str
+    problem: str
+    hint: str | None = None
+
+
+def implemented(plugin: object) -> dict[str, Literal["first", "last"] | None]:
+    """Return the hooks an object implements, misspelt ones left out, each with its place where that is not by name.
 
     Raises:
         pluggy.PluginValidationError: an implementation asks for an argument that its hook does not have.
     """
     manager = _manager()
     manager.register(plugin)
-    return tuple(name for name in SPECIFIED if any(one.plugin is plugin for one in _implementations(manager, name)))
+    return {
+        name: "first" if one.tryfirst else "last" if one.trylast else None
+        for name in SPECIFIED
+        for one in _implementations(manager, name)
+        if one.plugin is plugin
+    }
 
 
 def misspelt(plugin: object) -> list[tuple[str, str | None]]:
@@ -49,13 +66,15 @@ def misspelt(plugin: object) -> list[tuple[str, str | None]]:
 class Hooks:
     """The implementations of the hooks a process needs; only plugins that implement one of them are imported.
 
-    Order is that of the distributions' names, and of the entry points within one; ``tryfirst`` and ``trylast`` move an
-    implementation to the ends. Errors of observers are kept in ``errors``.
+    Order is that of ``mlops.plugins.order``. Errors of observers are kept in ``errors``.
     """
 
-    def __init__(self, known: Iterable[Knowledge], wanted: Sequence[str]) -> None:
+    def __init__(self, known: Iterable[Knowledge], wanted: Sequence[str], *, seconds: float = 10.0) -> None:
+        """``seconds`` is how long an observer may take; one that takes longer is not called again."""
         self.errors: list[HookError] = []
         self._manager: pluggy.PluginManager | None = None
+        self._aside = Aside(seconds)
+        self._hung: set[str] = set()
         for knowledge in known:
             for plugin in knowledge.hooks:
                 if set(plugin.hooks) & set(wanted):
@@ -64,11 +83,40 @@ class Hooks:
     def observe(self, hook: str, **arguments: object) -> None:
         """Tell every implementation of an observer what happened. Nothing is raised; see ``errors``."""
         for distribution, implementation in self._each(hook):
+            if distribution in self._hung:
+                continue
+            asked = [arguments[name] for name in implementation.argnames]
             try:
-                implementation.function(*(arguments[name] for name in implementation.argnames))
+                self._aside.call(partial(implementation.function, *asked))
+            except Hung as cause:
+                self._hung.add(distribution)
+                self.errors.append(HookError(hook, distribution, f"{cause}; its observers are not called again"))
             except Exception as cause:  # an observer may raise anything, and a run goes on
                 problem = f"{type(cause).__name__}: {cause}"
                 self.errors.append(HookError(hook, distribution, problem, traceback.format_exc()))
+
+    def objections(self, hook: str, **arguments: object) -> list[Objection]:
+        """Ask every implementation of a guard, also after one that objects, and return what they have against it.
+
+        One that raises, or returns something else than text, objects as well: what could not be checked does not pass.
+        """
+        found: list[Objection] = []
+        for distribution, implementation in self._each(hook):
+            try:
+                answer: Any = implementation.function(
+                    *(arguments[name] for name in implementation.argnames)
+                )  # Any: checked below
+                texts = [answer] if isinstance(answer, str) else list(answer or ())
+                if wrong := [one for one in texts if not isinstance(one, str)]:
+                    raise TypeError(f"a guard returns texts or nothing, not {type(wrong[0]).__name__}")
+                found += [Objection(hook, distribution, text) for text in texts]
+            except MlopsError as cause:
+                found.append(Objection(hook, distribution, cause.message, cause.hint))
+            except Exception as cause:  # a guard may raise anything
+                hint = f"mend {distribution}, or switch it off with MLOPS_DISABLE_PLUGINS={distribution}"
+                problem = f"its hook {hook} raised {type(cause).__name__}: {cause}"
+                found.append(Objection(hook, distribution, problem, hint))
+        return found
 
     def provide(self, hook: str, **arguments: object) -> Iterator[tuple[str, object]]:
         """Yield the value that each distribution provides, with the distribution's name.
@@ -121,12 +169,13 @@ def _manager() -> pluggy.PluginManager:
 
 
 def _implementations(manager: pluggy.PluginManager, hook: str) -> list[pluggy.HookImpl]:
-    """Return the implementations of a hook in the order they are called: pluggy keeps the last called first."""
+    """Return the implementations of a hook in the order they are called; they were registered in that of their names.
+
+    pluggy keeps those marked ``trylast`` in front, the last registered first.
+    """
     found: list[pluggy.HookImpl] = getattr(manager.hook, hook).get_hookimpls()
-    first = [one for one in found if one.tryfirst]
-    last = [one for one in found if one.trylast]
     return [
-        *reversed(first),
+        *(one for one in found if one.tryfirst),
         *(one for one in found if not one.tryfirst and not one.trylast),
-        *reversed(last),
+        *reversed([one for one in found if one.trylast]),
     ]

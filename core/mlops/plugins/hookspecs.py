@@ -3,12 +3,21 @@
 Mark an implementation with ``@hookimpl`` in a module (or on an object) that the entry point group ``mlops.plugins``
 names. Hooks come in two sorts here:
 
-*providers* (``register_*``, ``provide_*``) return values. One that raises makes its plugin a broken row of ``mlops plugins list``.
+*providers* (``register_*``, ``provide_*``) return values. One that raises at the look makes its plugin a broken row of
+``mlops plugins list``; one that raises later stops what needed it.
 
 *observers* (``before_*``, ``after_*``, ``on_*``) are told what happens. One that raises never fails a run: the error is
-collected and shown at the end of the run.
+collected and shown at the end. One that does not come back within ``plugins.hook_timeout`` is told in the same way and
+left behind, and the observers of its distribution are not called again in that process. They are called in a thread of
+their own.
 
-Ask only for the arguments you need. Implementations are called in the order of their distribution's name.
+*guards* (``check_*``) may veto. They return nothing where all is well, and a text, or several, that say what is wrong; an
+``MlopsError`` that they raise brings a hint along. Every guard is asked, and all that they object to is one error. A guard
+that raises anything else vetoes as well: what could not be checked does not pass.
+
+Ask only for the arguments you need. Implementations are called in the order of their distributions' names, those marked
+``@hookimpl(tryfirst=True)`` before and those marked ``@hookimpl(trylast=True)`` after all others; ``mlops plugins show NAME``
+prints the order.
 """
 
 from __future__ import annotations
@@ -96,6 +105,16 @@ def after_node_run(run: RunInfo, node: Node, outcome: NodeOutcome) -> None:
 @hookspec
 def on_node_error(run: RunInfo, node: Node, outcome: NodeOutcome) -> None:
     """Observe that an attempt of a node has failed. Called in the process that called the function."""
+
+
+@hookspec
+def check_dataset(run: RunInfo, node: Node, dataset: str, value: object) -> str | Iterable[str] | None:
+    """Object to a dataset before it is committed: the node then fails, and none of its outputs are committed.
+
+    Called for each output of a node that has returned, in the process of the node. ``value`` is what the node returned: a
+    DataFrame, a model, a path; leave it as it is. Return nothing where it is as it should be, otherwise a text for each
+    thing that is wrong. Not called for a node whose outputs are reused.
+    """
 
 
 @hookspec

@@ -14,7 +14,8 @@ Reason = Literal["raises", "hangs", "exits", "prints", "misspelt", "duplicate", 
 
 OBSERVED_BY_NODES = ("before_node_run", "after_node_run", "on_node_error", "on_auth_fallback")
 OBSERVED_BY_RUNS = ("before_pipeline_run", "after_pipeline_run", "on_pipeline_error")
-"""Hooks that are called in the process of a node, and in that of a run."""
+GUARDS_OF_NODES = ("check_dataset",)
+"""Hooks that are called in the process of a node, in that of a run, and those that may veto what a node writes."""
 
 
 class EntryPoint(Struct, frozen=True):
@@ -43,11 +44,15 @@ class Failure(Struct, frozen=True):
 
 
 class HookPlugin(Struct, frozen=True):
-    """An object of the group ``mlops.plugins``, and the names of the hooks it implements."""
+    """An object of the group ``mlops.plugins``, and the names of the hooks it implements.
+
+    ``places`` holds those that are not called in the order of names: ``first`` or ``last``.
+    """
 
     name: str
     value: str
     hooks: tuple[str, ...]
+    places: Mapping[str, Literal["first", "last"]] = field(default_factory=dict)
 
 
 class Command(Struct, frozen=True):

@@ -14,13 +14,14 @@ class Policy(Struct, frozen=True):
 
     ``allow`` is None when every installed plugin may be used, and empty when none may. Entries are names of
     distributions, with ``*`` for any text. ``strict`` makes one broken plugin an error of every command that looks at
-    plugins. ``seconds`` is how long looking at one distribution may take.
+    plugins. ``seconds`` is how long looking at one distribution may take, ``hook_seconds`` how long an observer may.
     """
 
     allow: tuple[str, ...] | None = None
     block: tuple[str, ...] = ()
     strict: bool = False
     seconds: float = 30.0
+    hook_seconds: float = 10.0
 
     def allows(self, distribution: str) -> bool:
         """Tell whether a distribution may be imported."""

@@ -147,7 +147,8 @@ class _Look:
                 f"did you mean {similar!r}?" if similar else "see mlops/plugins/hookspecs.py for the hooks there are",
             )
         names = implemented(offered)
-        self.hooks.append(HookPlugin(name=entry.name, value=entry.value, hooks=names))
+        places = {name: place for name, place in names.items() if place}
+        self.hooks.append(HookPlugin(name=entry.name, value=entry.value, hooks=tuple(names), places=places))
         if "register_nodes" in names:
             for function in _listed(offered.register_nodes(), "register_nodes"):  # type: ignore[attr-defined]  # in names
                 origin = Origin(**self._origin(source_of(function)), through=entry.value)

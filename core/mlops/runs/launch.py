@@ -68,7 +68,7 @@ class Launch(Struct, frozen=True):
             records = stack.enter_context(RunRecords(settings.data))
             serializers = serializers_of(known, allow_pickle=settings.allow_pickle)
             store = FileStore(self.run.folder, serializers)
-            hooks = Hooks(known, OBSERVED_BY_RUNS)
+            hooks = Hooks(known, OBSERVED_BY_RUNS, seconds=settings.plugins.hook_seconds)
             executor: InlineExecutor | ProcessExecutor = self._executor(self.connection.open(stack))
             stack.callback(executor.close)
             runner = Runner(
@@ -96,6 +96,7 @@ class Launch(Struct, frozen=True):
             known=tuple(one for one in self.project.discovery.known if one.hooks),
             echo=self.echo,
             connection=connection,
+            hook_seconds=settings.plugins.hook_seconds,
         )
         if settings.executor == "inline":
             return InlineExecutor(preparation, grace=settings.grace)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 import mlops
 from mlops.context import Context, Metric
-from mlops.errors import AccountError, AuthenticationError, MlopsError, PluginError
+from mlops.errors import AccountError, AuthenticationError, MlopsError, PluginError, VetoError
 from mlops.nodes import Node
 from mlops.parameters import as_objects
 from mlops.plugins.loading import load_function
@@ -93,7 +93,7 @@ def run_node(
                     services.tag(f"mlops {order.run.pipeline}.{node.name} {order.run.run_id}")
                 if hooks:
                     hooks.observe("before_node_run", run=order.run, node=node, attempt=order.attempt)
-                records = _call_and_commit(order, stores, services, function, metrics, started)
+                records = _call_and_commit(order, stores, services, hooks, function, metrics, started)
                 outcome = NodeOutcome(
                     node=node.full_name,
                     state=State.SUCCEEDED,
@@ -131,6 +131,7 @@ def _call_and_commit(
     order: Order,
     stores: Stores,
     services: Services,
+    hooks: Hooks | None,
     function: Callable[..., object] | None,
     metrics: list[Metric],
     started: float,
@@ -148,6 +149,8 @@ def _call_and_commit(
     value = function(**arguments)
     assigned = {**_adopted(order, outputs), **outputs.values_set}
     values = returned(value, outputs=node.outputs, assigned=assigned, node=node.name)
+    if hooks:
+        _ask_guards(order, values, hooks)
     store = stores.own
     records = tuple(store.write(name, one) for name, one in values.items())
     from mlops.datasets.manifest import Manifest  # not needed before the function has run
@@ -169,6 +172,23 @@ def _call_and_commit(
         )
     )
     return records
+
+
+def _ask_guards(order: Order, values: Mapping[str, object], hooks: Hooks) -> None:
+    """Let the guards of plugins look at what a node has returned, all of it, before anything is written.
+
+    Raises:
+        VetoError: everything that they object to.
+    """
+    found = [
+        (dataset, objection)
+        for dataset, value in values.items()
+        for objection in hooks.objections("check_dataset", run=order.run, node=order.node, dataset=dataset, value=value)
+    ]
+    if found:
+        told = [(one.distribution, f"dataset {dataset!r}: {one.problem}") for dataset, one in found]
+        hint = next((one.hint for _, one in found if one.hint), None)
+        raise VetoError(f"what node {order.node.name!r} returned", told, hint=hint)
 
 
 def _arguments(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from mlops.plugins.knowledge import OBSERVED_BY_NODES, Knowledge, implementing
+from mlops.plugins.knowledge import GUARDS_OF_NODES, OBSERVED_BY_NODES, Knowledge, implementing
 from mlops.runs.connection import AuthFallback, Connection
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class LocalPreparation(Struct, frozen=True):
 
     ``folder`` is the one of the run. ``known`` are the plugins whose hooks are called and whose serializers are used;
     none is imported that has neither. ``echo`` repeats what nodes print on standard error. ``connection`` is what a
-    session is made from, None where the run has no services.
+    session is made from, None where the run has no services. ``hook_seconds`` is how long an observer may take.
     """
 
     folder: str
@@ -35,6 +35,7 @@ class LocalPreparation(Struct, frozen=True):
     known: tuple[Knowledge, ...] = ()
     echo: bool = False
     connection: Connection | None = None
+    hook_seconds: float = 10.0
 
     def __call__(self) -> dict[str, Any]:  # Any: see run_node
         """Return the keyword arguments."""
@@ -42,10 +43,11 @@ class LocalPreparation(Struct, frozen=True):
         from mlops.runs.stores import Stores
 
         hooks = None
-        if observers := implementing(self.known, OBSERVED_BY_NODES):
+        wanted = (*OBSERVED_BY_NODES, *GUARDS_OF_NODES)
+        if hooked := implementing(self.known, wanted):
             from mlops.plugins.hooks import Hooks
 
-            hooks = Hooks(observers, OBSERVED_BY_NODES)
+            hooks = Hooks(hooked, wanted, seconds=self.hook_seconds)
         return {
             "stores": Stores(self.folder, self.known, allow_pickle=self.allow_pickle),
             "services": services_for(self.connection, on_fallback=_told(hooks)),

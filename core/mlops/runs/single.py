@@ -87,7 +87,14 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         stack.enter_context(RunLock(settings.data, run_id))
         records = stack.enter_context(RunRecords(settings.data))
         connection = choice.open(stack)
-        prepared = LocalPreparation(folder, settings.allow_pickle, found.hooked, request.echo, connection)()
+        prepared = LocalPreparation(
+            folder,
+            settings.allow_pickle,
+            found.hooked,
+            request.echo,
+            connection,
+            hook_seconds=settings.plugins.hook_seconds,
+        )()
         stack.callback(prepared["services"].close)
         records.begin(run, [node.full_name])
         records.node_started(run_id, node.full_name, 1, started)

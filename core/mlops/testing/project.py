@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from msgspec import field
 from msgspec.structs import replace
 
 from mlops.errors import UnknownNameError
@@ -24,16 +22,7 @@ from mlops.runs.outcome import RunInfo, RunOutcome, new_run_id
 from mlops.runs.preparation import LocalPreparation
 from mlops.testing.outcome import Outcome
 
-
-class GivenConnection(ConnectionChoice, frozen=True):
-    """A connection that a test has opened the way to itself, such as that of its embedded Snowflake."""
-
-    parameters: Mapping[str, Any] = field(default_factory=dict)  # Any: see snowflake.connector.connect
-
-    def open(self, stack: ExitStack) -> Connection | None:
-        """Return the connection; whoever gave it ends it."""
-        del stack
-        return Connection(self.auth_mode, self.parameters)
+_GIVEN = "given by the test"
 
 
 class TemporaryProject:
@@ -82,8 +71,8 @@ class TemporaryProject:
         request = Request(pipeline, values=dict(parameters or {}), start=start, end=end, only=only, resume=resume)
         launch = prepare(project, request)
         if self._connection is not None and any(node.services for node in launch.graph.nodes):
-            choice = GivenConnection("given by the test", parameters=self._connection)
-            launch = replace(launch, connection=choice, run=replace(launch.run, auth_mode=choice.auth_mode))
+            choice = ConnectionChoice(_GIVEN, connection=Connection(_GIVEN, self._connection))
+            launch = replace(launch, connection=choice, run=replace(launch.run, auth_mode=_GIVEN))
         return self._outcome(launch.go())
 
     def run_node(
@@ -121,7 +110,7 @@ class TemporaryProject:
             parameters=settled,
             inputs={dataset: Source(value=value) for dataset, value in inputs.items()},
         )
-        connection = None if self._connection is None else Connection("given by the test", self._connection)
+        connection = None if self._connection is None else Connection(_GIVEN, self._connection)
         known = tuple(one for one in self.project.discovery.known if one.hooks)
         prepared = LocalPreparation(run.folder, allow_pickle=False, known=known, connection=connection)()
         try:

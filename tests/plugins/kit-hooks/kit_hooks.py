@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from mlops import Pipeline, hookimpl, node
@@ -83,7 +84,19 @@ def on_pipeline_error(run, outcome):
 
 
 @hookimpl
+def check_dataset(dataset, value):
+    """Refuses the datasets that the environment names, breaks on others, and leaves the rest alone."""
+    if dataset in os.environ.get("KIT_HOOKS_BREAK_ON", "").split():
+        raise LookupError("a guard that breaks")
+    if dataset in os.environ.get("KIT_HOOKS_REFUSE", "").split():
+        return [f"{type(value).__name__} is not wanted", "on no account"]
+    return None
+
+
+@hookimpl
 def before_node_run(node, attempt):
+    if os.environ.get("KIT_HOOKS_HANG") == node.name:
+        time.sleep(60)
     _note(f"before_node_run {node.name} {attempt}")
 
 
