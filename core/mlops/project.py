@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlops.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from mlops.compile.objects import Deployment
+    from mlops.datasets.serializers import Serializers
     from mlops.graph import Graph
     from mlops.plugins.discovery import Discovery, Found
     from mlops.registry import Registry
@@ -73,12 +75,25 @@ class Project:
             PipelineError: everything that is wrong with it.
         """
         from mlops.graph import graph_of
-        from mlops.plugins.serializers import serializers_of
 
         found = self.registry.pipeline(pipeline)
-        serializers = serializers_of(self.discovery.known, allow_pickle=self.settings.allow_pickle)
+        writers = self.settings.writers.get(found.name)
+        return graph_of(found, self.registry, writers=writers, storable=self.serializers.storable)
 
-        def storable(names: Sequence[str]) -> object:
-            return serializers.storable(names)
+    @cached_property
+    def serializers(self) -> Serializers:
+        """What stores values: those of mlops, and of the installed plugins."""
+        from mlops.plugins.serializers import serializers_of
 
-        return graph_of(found, self.registry, writers=self.settings.writers.get(found.name), storable=storable)
+        return serializers_of(self.discovery.known, allow_pickle=self.settings.allow_pickle)
+
+    def deployment(self, pipeline: str, *, image: str | None = None) -> Deployment:
+        """Return what Snowflake is to hold for a pipeline on the chosen target, checked as a whole.
+
+        Raises:
+            UnknownNameError: there is no pipeline or no target of this name.
+            PipelineError, SettingsError, ParameterError, SeveralError: everything that is wrong.
+        """
+        from mlops.compile.wanted import wanted_deployment
+
+        return wanted_deployment(self, pipeline, image=image)

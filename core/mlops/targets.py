@@ -35,7 +35,9 @@ class Pool(Struct, frozen=True, forbid_unknown_fields=True):
 class TaskOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """How the tasks of a target are scheduled. Seconds where no other unit is named.
 
-    ``warehouse`` runs the tasks' statements; without one they are serverless. ``graph_timeout`` bounds a whole run.
+    ``warehouse`` runs the tasks' statements; without one they are serverless. ``graph_timeout`` bounds a whole run; without
+    it the bound is what the longest chain of nodes may take. ``start_timeout`` is what a container may need to start: each
+    task's own bound is that of its nodes and this. ``when`` is a condition without which a run is skipped.
 
     Source: Snowflake documentation, "CREATE TASK".
     """
@@ -47,6 +49,8 @@ class TaskOptions(Struct, frozen=True, forbid_unknown_fields=True):
     suspend_after_failures: int | None = None
     graph_timeout: int | None = None
     node_timeout: int = 3600
+    start_timeout: int = 600
+    when: str | None = None
     error_integration: str | None = None
     success_integration: str | None = None
     target_completion_interval: int | None = None
@@ -62,7 +66,11 @@ class Secret(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NodeOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a target chooses for one node in place of what its author said. ``pool`` is a key of the target's pools."""
+    """What a target chooses for one node in place of what its author said. ``pool`` is a key of the target's pools.
+
+    ``when`` is a condition without which its task is skipped. ``job`` is a file with a service specification written by
+    hand, from the project's folder.
+    """
 
     cpu: float | None = None
     memory: str | None = None
@@ -72,6 +80,8 @@ class NodeOptions(Struct, frozen=True, forbid_unknown_fields=True):
     group: str | None = None
     partitions: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    when: str | None = None
+    job: str | None = None
 
 
 class Notification(Struct, frozen=True, forbid_unknown_fields=True):
