@@ -24,6 +24,7 @@ COMMANDS = {
     "datasets": ("mlops.cli.datasets:datasets", "Look at what nodes have written."),
     "exec": ("mlops.cli.run_node:run_node", "The same as run-node."),
     "graph": ("mlops.cli.graph:graph", "Draw a pipeline, or a run of it, as text, Mermaid, DOT or HTML."),
+    "init": ("mlops.cli.init:init", "Make a folder a project."),
     "nodes": ("mlops.cli.nodes:nodes", "List and show the nodes that are installed."),
     "pipelines": (
         "mlops.cli.pipelines:pipelines",
@@ -31,7 +32,7 @@ COMMANDS = {
     ),
     "plugins": (
         "mlops.cli.plugins:plugins",
-        "List the plugins that are installed, also those that do not work.",
+        "List, write and check plugins, also those that do not work.",
     ),
     "run": ("mlops.cli.run:run", "Run a pipeline on this machine."),
     "run-node": ("mlops.cli.run_node:run_node", "Run one node, as a container does."),

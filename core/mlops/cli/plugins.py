@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from mlops.cli import options
@@ -14,7 +16,7 @@ from mlops.plugins.order import call_order, policy_of
 
 @click.group()
 def plugins() -> None:
-    """List the plugins that are installed, also those that do not work."""
+    """List, write and check plugins, also those that do not work."""
 
 
 @plugins.command("list")
@@ -66,6 +68,34 @@ def show_plugin(name: str, as_json: bool) -> None:
 
 def _listed(value: object) -> list[str]:
     return list(value) if isinstance(value, list) else []
+
+
+@plugins.command("new")
+@click.argument("name")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to write it; a folder of its name here."
+)
+@click.option("--description", default="", metavar="TEXT", help="One sentence for its metadata and README.")
+@options.as_json
+def new_plugin(name: str, folder: Path | None, description: str, as_json: bool) -> None:
+    """Write a new plugin: a package with one node, one pipeline, and tests that pass.
+
+    What is there already is kept as it is, so it can be run again at any time.
+
+    \b
+    Examples:
+      mlops plugins new team-demand
+      mlops plugins new team-demand --folder plugins/demand --description "Demand of the next week."
+    """
+    from mlops.cli.init import tell_written, written_row
+    from mlops.scaffold.plugin import new_plugin as write_plugin
+
+    written = write_plugin(name, folder or Path(name), description=description)
+    if as_json:
+        print_json(written_row(written))
+        return
+    tell_written(written)
+    click.echo(f"next: cd {written.folder}, pip install -e '.[test]', pytest", err=True)
 
 
 @plugins.command("check")
