@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_embedded.catalog import Document
 from mlops_embedded.errors import does_not_exist
+from mlops_embedded.scripting.procedures import call_procedure
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import (
     Arguments,
@@ -17,7 +18,7 @@ from mlops_embedded.sql.functions import (
     split_arguments,
 )
 from mlops_embedded.sql.python_types import signature_type
-from mlops_embedded.sql.results import Column, Data, Rowset
+from mlops_embedded.sql.results import Column, Data, Result, Rowset
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.signatures import find, import_paths
 from mlops_embedded.sql.statement import Statement
@@ -29,7 +30,7 @@ _KINDS = {"FIXED": "fixed", "REAL": "real", "BOOLEAN": "boolean", "DECIMAL": "re
 
 
 @statement("CALL")
-def call(session: Session, found: Statement) -> Rowset | Data:
+def call(session: Session, found: Statement) -> Result:
     """Run a stored procedure, or one of the functions of this package (CALL SYSTEM$...)."""
     found = rewritten(session, found)
     reader = found.after("CALL")
@@ -39,6 +40,8 @@ def call(session: Session, found: Statement) -> Rowset | Data:
     document = find(session, "procedure", parts, len(split_arguments(tokens)))
     name = ".".join(parts)
     arguments = evaluate(session, name, tokens, found.text)
+    if document is not None and document.body["properties"]["language"] == "SQL":
+        return call_procedure(session, document, arguments)
     if document is not None:
         return _run(session, document, arguments)
     if not is_scalar(name):

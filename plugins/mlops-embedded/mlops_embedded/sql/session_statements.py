@@ -134,18 +134,6 @@ def _as_literal(session: Session, expression: str) -> str:
 # -- transactions
 
 
-@statement("BEGIN")
-def begin(session: Session, found: Statement) -> Status:
-    reader = found.after("BEGIN")
-    reader.accept_any(("TRANSACTION", "WORK"))
-    if reader.accept("NAME"):
-        reader.identifier()
-    if not reader.at_end:
-        raise unknown_here("Snowflake Scripting blocks (BEGIN ... END)")
-    session.begin()
-    return Status()
-
-
 @statement("START", "TRANSACTION")
 def start_transaction(session: Session, found: Statement) -> Status:
     found.after("START", "TRANSACTION").finish()

@@ -63,8 +63,8 @@ def create_procedure(session: Session, found: Statement) -> Status:
 
 def _create(session: Session, found: Statement, kind: str) -> Status:
     signature = read_signature(session, found, kind)
-    if kind == "PROCEDURE" and signature.properties["language"] != "PYTHON":
-        raise unknown_here("stored procedures that are not in PYTHON")
+    if kind == "PROCEDURE" and signature.properties["language"] not in {"PYTHON", "SQL"}:
+        raise unknown_here("stored procedures that are neither in PYTHON nor in SQL")
     foreign = _FOREIGN.get(signature.properties["language"])
     if foreign is not None:
         signature = replace(signature, properties=foreign.check(session, signature))

@@ -1,7 +1,8 @@
 """Creating, altering, resuming, suspending and dropping tasks, for SQL and REST alike, by Snowflake's rules.
 
-A new, replaced or cloned task is suspended. Nothing in a graph changes while its root is started. Resuming the root
-sets a new version of the whole graph, and runs keep the version that they started with.
+A new, replaced or cloned task is suspended. Nothing in a graph changes while its root is started, but a task that is a
+graph by itself may be replaced. Resuming the root sets a new version of the whole graph, and runs keep the version that
+they started with.
 """
 
 from __future__ import annotations
@@ -54,9 +55,18 @@ def create_task(
         if existing is not None and not or_replace:
             raise already_exists(KIND, name)
         if existing is not None:
-            _refuse_if_running(catalog, Task.of(existing))
+            _let_go(catalog, Task.of(existing))
         _save(catalog, Task(name, settings, owner))
     return True
+
+
+def _let_go(catalog: Catalog, task: Task) -> None:
+    """Suspend a task that is to be replaced, if it is a graph by itself; its graph must not be started otherwise."""
+    tasks, name = tasks_of(catalog, task.name.database, task.name.schema), task.name.name
+    if task.started and task.settings.is_root and not tasks.children(name) and tasks.finalizer(name) is None:
+        catalog.put(replace(task, started=False).document())
+    else:
+        _refuse_if_running(catalog, task)
 
 
 def alter_task(catalog: Catalog, name: ObjectName, settings: TaskSettings) -> Task:

@@ -176,6 +176,16 @@ def test_a_graph_does_not_change_while_its_root_is_started(sql: Sql) -> None:
     assert (shown["definition"], shown["condition"], shown["state"]) == ("SELECT 2", "1 = 1", "started")
 
 
+def test_a_task_that_is_a_graph_by_itself_is_replaced_while_it_is_started(sql: Sql) -> None:
+    sql("CREATE TASK R SCHEDULE = '1 HOUR' AS SELECT 1")
+    sql("ALTER TASK R RESUME")
+
+    sql("CREATE OR REPLACE TASK R SCHEDULE = '2 HOURS' AS SELECT 2")
+
+    [shown] = sql("DESCRIBE TASK R")
+    assert (shown["definition"], shown["state"]) == ("SELECT 2", "suspended")
+
+
 def test_dropping_a_task_severs_its_links(sql: Sql) -> None:
     sql("CREATE TASK R AS SELECT 1")
     sql("CREATE TASK A AFTER R AS SELECT 1")

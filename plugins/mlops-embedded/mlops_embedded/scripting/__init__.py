@@ -1,0 +1,1 @@
+"""Snowflake Scripting: blocks that are read whole, then run statement by statement in the session that asked."""
