@@ -15,6 +15,7 @@ the image of a deployment is called mlops, and here it is the environment that t
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,8 +34,9 @@ FIRST_ENTRIES = """\
 # An image called mlops is the environment that this server runs in, with the plugins that are installed there.
 "*/mlops":
   entrypoint: [python, -m, mlops, run-node]
+  env: {MLOPS_CACHE_DIR: %s}
 """
-"""What a new state folder's file says."""
+"""What a new state folder's file says. What a job has learnt of a plugin, the next one finds in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def write_first_entries(state: Path) -> None:
     """Write the file of a state folder that has none yet."""
     file = state / "images.yaml"
     if not file.exists():
-        file.write_text(FIRST_ENTRIES, encoding="utf-8")
+        file.write_text(FIRST_ENTRIES % json.dumps(str(state / "cache")), encoding="utf-8")
 
 
 def find_image(file: Path, name: str) -> Image:
