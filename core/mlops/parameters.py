@@ -161,25 +161,48 @@ def settle(nodes: Sequence[Node], layers: Sequence[Layer]) -> dict[str, dict[str
     values = {node.full_name: {parameter.name: parameter.default for parameter in node.parameters} for node in nodes}
     problems: list[MlopsError] = []
     for layer in layers:
-        for key, value in sorted(layer.values.items(), key=lambda item: item[0].count(".")):
-            takers = _takers(nodes, key)
-            if not takers:
-                problems.append(_unknown(nodes, key, layer))
-            for node, parameter in takers:
-                try:
-                    values[node.full_name][parameter.name] = checked(parameter, value, text=layer.texts)
-                except ParameterError as cause:
-                    shown = ParameterError(
-                        parameter=key,
-                        problem=f"{cause.message.partition(': ')[2]} for node {node.name!r} ({layer.source})",
-                        hint=cause.hint,
-                    )
-                    problems.append(shown)
+        for node, chosen in _chosen(nodes, layer, problems).items():
+            values[node].update(chosen)
+    _raise(problems)
+    return values
+
+
+def given(nodes: Sequence[Node], layer: Layer) -> dict[str, dict[str, object]]:
+    """Return the values that one layer gives, and no defaults, by full name of the node.
+
+    Raises:
+        ParameterError, SeveralError: as ``settle`` does.
+    """
+    problems: list[MlopsError] = []
+    values = _chosen(nodes, layer, problems)
+    _raise(problems)
+    return values
+
+
+def _chosen(nodes: Sequence[Node], layer: Layer, problems: list[MlopsError]) -> dict[str, dict[str, object]]:
+    values: dict[str, dict[str, object]] = {}
+    for key, value in sorted(layer.values.items(), key=lambda item: item[0].count(".")):
+        takers = _takers(nodes, key)
+        if not takers:
+            problems.append(_unknown(nodes, key, layer))
+        for node, parameter in takers:
+            try:
+                values.setdefault(node.full_name, {})[parameter.name] = checked(parameter, value, text=layer.texts)
+            except ParameterError as cause:
+                shown = ParameterError(
+                    parameter=key,
+                    problem=f"{cause.message.partition(': ')[2]} for node {node.name!r} ({layer.source})",
+                    hint=cause.hint,
+                )
+                problems.append(shown)
+    return values
+
+
+def _raise(problems: list[MlopsError]) -> None:
     if len(problems) == 1:
         raise problems[0]
     if problems:
         raise SeveralError(f"{len(problems)} parameters are not right", problems)
-    return values
 
 
 def _takers(nodes: Sequence[Node], key: str) -> list[tuple[Node, Parameter]]:

@@ -25,6 +25,7 @@ COMMANDS = {
     "exec": ("mlops.cli.run_node:run_node", "The same as run-node."),
     "graph": ("mlops.cli.graph:graph", "Draw a pipeline, or a run of it, as text, Mermaid, DOT or HTML."),
     "init": ("mlops.cli.init:init", "Make a folder a project."),
+    "logs": ("mlops.cli.logs:logs", "Show what a node's container wrote in Snowflake."),
     "nodes": ("mlops.cli.nodes:nodes", "List and show the nodes that are installed."),
     "pipelines": (
         "mlops.cli.pipelines:pipelines",
@@ -34,9 +35,14 @@ COMMANDS = {
         "mlops.cli.plugins:plugins",
         "List, write and check plugins, also those that do not work.",
     ),
+    "resume": ("mlops.cli.suspension:resume", "Let the schedule of a deployed pipeline start runs again."),
+    "retry": ("mlops.cli.retry:retry", "Continue the last run of a deployed pipeline from what failed."),
     "run": ("mlops.cli.run:run", "Run a pipeline on this machine."),
     "run-node": ("mlops.cli.run_node:run_node", "Run one node, as a container does."),
-    "runs": ("mlops.cli.runs:runs", "List and show what has run on this machine."),
+    "runs": ("mlops.cli.runs:runs", "List and show what has run, on this machine or in Snowflake."),
+    "status": ("mlops.cli.status:status", "Show what is deployed, how it stands, and its last and next run."),
+    "suspend": ("mlops.cli.suspension:suspend", "Keep the schedule of a deployed pipeline from starting runs."),
+    "trigger": ("mlops.cli.trigger:trigger", "Start a run of a deployed pipeline now."),
 }
 """Every built-in command: where it is, and its line in ``mlops --help``."""
 

@@ -1,8 +1,9 @@
-"""``mlops runs``: what has run on this machine."""
+"""``mlops runs``: what has run, on this machine or in Snowflake."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,14 +13,16 @@ from mlops.cli import options
 from mlops.cli.output import moment, number, paint, print_json, print_table, seconds, size
 from mlops.cli.progress import MARKS
 from mlops.cli.run import run_row, shown
-from mlops.datasets.manifest import Manifest
+from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.project import Project
 from mlops.runs.outcome import RunOutcome
+
+_target = click.option("--target", metavar="NAME", help="Runs in Snowflake of what is deployed to this target.")
 
 
 @click.group()
 def runs() -> None:
-    """List and show what has run on this machine."""
+    """List and show what has run, on this machine or in Snowflake."""
 
 
 @runs.command("list")
@@ -32,17 +35,17 @@ def runs() -> None:
 @click.option(
     "-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first."
 )
+@_target
+@options.connection
 @options.as_json
-def list_runs(pipeline: str | None, limit: int, as_json: bool) -> None:
-    """List the newest runs."""
-    from mlops.runs.lock import is_alive
-    from mlops.runs.records import RunRecords
+def list_runs(pipeline: str | None, limit: int, target: str | None, connection: str | None, as_json: bool) -> None:
+    """List the newest runs: of this machine, or with --target those in Snowflake of the last seven days."""
+    if target is not None:
+        from mlops.cli.deployed_runs import deployed_runs
 
-    data = options.project().settings.data
-    found: list[RunOutcome] = []
-    if os.path.exists(os.path.join(data, ".mlops", "runs.db")):
-        with RunRecords(data) as records:
-            found = records.runs(pipeline=pipeline, limit=limit, alive=partial(is_alive, data))
+        found = deployed_runs(options.project(target=target), pipeline, limit, connection)
+    else:
+        found = _runs_here(pipeline, limit)
     if as_json:
         print_json({"runs": [{key: value for key, value in run_row(one).items() if key != "nodes"} for one in found]})
         return
@@ -60,21 +63,47 @@ def list_runs(pipeline: str | None, limit: int, as_json: bool) -> None:
             for one in found
         ],
         ["run", "pipeline", "state", "started", "took", "auth", "reason"],
-        empty="nothing has run here yet: mlops run PIPELINE",
+        empty=f"nothing has run here yet: mlops {'trigger' if target else 'run'} PIPELINE",
     )
+
+
+def _runs_here(pipeline: str | None, limit: int) -> list[RunOutcome]:
+    from mlops.runs.lock import is_alive
+    from mlops.runs.records import RunRecords
+
+    data = options.project().settings.data
+    if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+        return []
+    with RunRecords(data) as records:
+        return records.runs(pipeline=pipeline, limit=limit, alive=partial(is_alive, data))
 
 
 @runs.command("show")
 @click.argument("name", metavar="RUN", default="latest", shell_complete=options.complete_runs)
+@_target
+@options.connection
 @options.as_json
-def show_run(name: str, as_json: bool) -> None:
+def show_run(name: str, target: str | None, connection: str | None, as_json: bool) -> None:
     """Show one run: its nodes, parameters, metrics and datasets. RUN is an id, a part of one, or "latest"."""
-    project = options.project()
-    outcome, manifests = open_run(project, name)
+    if target is not None:
+        from mlops.cli.deployed_runs import open_deployed_run
+
+        outcome = open_deployed_run(options.project(target=target), name, connection)
+        written = [(one.node, record) for one in outcome.nodes for record in one.outputs]
+        folder = outcome.run.folder
+    else:
+        outcome, manifests = open_run(options.project(), name)
+        written = [(manifest.node, record) for manifest in manifests for record in manifest.outputs]
+        folder = shown(outcome.run.folder)
     if as_json:
-        rows = [{**dataset_row(record), "node": manifest.node} for manifest in manifests for record in manifest.outputs]
-        print_json({**run_row(outcome), "datasets": rows})
+        print_json(
+            {**run_row(outcome), "datasets": [{**dataset_row(record), "node": node} for node, record in written]}
+        )
         return
+    _tell_run(outcome, written, folder)
+
+
+def _tell_run(outcome: RunOutcome, written: Sequence[tuple[str, DatasetRecord]], folder: str) -> None:
     run = outcome.run
     click.echo(
         f"{click.style(run.run_id, bold=True)}  {run.pipeline}  {paint(outcome.state.value)}  {outcome.reason}".rstrip()
@@ -84,7 +113,9 @@ def show_run(name: str, as_json: bool) -> None:
     click.echo(
         f"  started {moment(run.started)}, took {took or '…'}{again}; {run.executor}, target {run.target}, auth {run.auth_mode}"
     )
-    click.echo(f"  with {', '.join(f'{name} {version}' for name, version in run.versions.items())}\n")
+    if run.versions:
+        click.echo(f"  with {', '.join(f'{name} {version}' for name, version in run.versions.items())}")
+    click.echo("")
     print_table(
         [
             {
@@ -99,12 +130,13 @@ def show_run(name: str, as_json: bool) -> None:
         ],
         [" ", "node", "state", "attempt", "took", "why"],
     )
-    if manifests:
+    if written:
         click.echo("")
-        rows = [{**dataset_row(record), "from": manifest.node} for manifest in manifests for record in manifest.outputs]
+        rows = [{**dataset_row(record), "from": node} for node, record in written]
         for row in rows:
             row["size"], row["sha256"] = size(row["bytes"]), row["sha256"][:12]
-        print_table(rows, ["dataset", "serializer", "size", "rows", "sha256", "from"])
+        columns = ["dataset", "serializer", "size", "rows", "sha256", "from"]
+        print_table(rows, [one for one in columns if any(row[one] is not None and row[one] != "" for row in rows)])
     if any(one.metrics for one in outcome.nodes):
         click.echo("")
         last = [(one, metric) for one in outcome.nodes for metric in {each.name: each for each in one.metrics}.values()]
@@ -115,7 +147,8 @@ def show_run(name: str, as_json: bool) -> None:
         click.echo("\nparameters")
         for node, values in changed.items():
             click.echo(f"  {node}: {', '.join(f'{key}={value!r}' for key, value in values.items())}")
-    click.echo(f"\n  datasets  {shown(run.folder)}")
+    if folder:
+        click.echo(f"\n  datasets  {folder}")
 
 
 def open_run(project: Project, name: str, *, pipeline: str | None = None) -> tuple[RunOutcome, list[Manifest]]:

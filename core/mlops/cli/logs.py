@@ -1,0 +1,81 @@
+"""``mlops logs``: what a node's container wrote in Snowflake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mlops.cli import options
+from mlops.cli.account import operations_of, pipeline_in, pipelines_in
+from mlops.cli.output import moment, print_json
+
+if TYPE_CHECKING:
+    from mlops.operate.log_lines import LogLine
+
+
+@click.command()
+@click.argument("node", shell_complete=options.complete_nodes)
+@click.option("--pipeline", metavar="NAME", help="The pipeline, where several have the node.")
+@click.option("--run", "run", metavar="RUN", help='A run, by its id or a part of it; "latest" for the newest.')
+@click.option("-f", "--follow", is_flag=True, help="Show what is added until the node ends.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(1, 10_000), default=200, show_default=True, help="How many, the last ones."
+)
+@click.option("--instance", type=click.IntRange(0), default=0, help="The replica of a partitioned node.")
+@click.option("--raw", is_flag=True, help="Lines as they were written, JSON where they are.")
+@options.target
+@options.connection
+@options.as_json
+def logs(
+    node: str,
+    pipeline: str | None,
+    run: str | None,
+    follow: bool,
+    lines: int,
+    instance: int,
+    raw: bool,
+    target: str | None,
+    connection: str | None,
+    as_json: bool,
+) -> None:
+    """Show the log of a NODE: of the newest run in which it has started, or of --run.
+
+    It is read from the container while that is there, and after that from the account's event table.
+
+    \b
+    Examples:
+      mlops logs train_model
+      mlops logs train_model -f --target prod
+    """
+    from mlops.operate.deployed import task_of
+    from mlops.operate.logs import follow_log, node_log, task_run_of
+
+    project = options.project(target=target)
+    with operations_of(project, connection) as operations:
+        known = [pipeline_in(operations, project, pipeline)] if pipeline else pipelines_in(operations, project)
+        found, task = task_of(known, node)
+        full = next(one for one in task.nodes if node in (one, one.rpartition(":")[2]))
+        row = task_run_of(operations, found, task, run, node=node)
+        alone = len(task.nodes) == 1
+        if not as_json:
+            click.echo(f"{found.name} {found.short(full)}, run {row.run}, attempt {row.attempt}", err=True)
+        if follow:
+            for line in follow_log(operations, found, row, node=full, lines=lines, instance=instance, alone=alone):
+                _tell(line, raw=raw or as_json)
+            return
+        log = node_log(operations, found, row, node=full, lines=lines, instance=instance, alone=alone)
+    if as_json:
+        shown = [{"time": moment(one.moment) or None, "level": one.level, "text": one.text} for one in log.lines]
+        print_json({"pipeline": log.pipeline, "node": log.node, "run": row.run, "attempt": row.attempt,
+                    "task": row.name, "job": log.job.name, "status": log.job.status, "source": log.source,
+                    "lines": shown})  # fmt: skip
+        return
+    for line in log.lines:
+        _tell(line, raw=raw)
+
+
+def _tell(line: LogLine, *, raw: bool) -> None:
+    from mlops.operate.log_lines import readable
+
+    click.echo(line.raw if raw else "\n".join(readable(line)))

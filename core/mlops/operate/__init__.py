@@ -1,0 +1,1 @@
+"""Operating what is deployed: status, suspending and resuming, runs, retries, logs, privileges, and a check-up."""
