@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from mlops_embedded.life import EmbeddedSnowflake
-from mlops_embedded.server.credentials import Credentials
 
 from mlops.errors import AccountError, AuthenticationError
 from mlops.runs.connection import AuthFallback, Connection
@@ -18,21 +18,17 @@ from mlops.snowflake.session import SnowflakeSession
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Snowflake's packages leave a folder or a socket to the garbage collector now and then."""
 
+Mint = Callable[..., str]
 PLACE = ("account", "host", "port", "protocol", "database", "schema", "warehouse")
 
 
 @pytest.fixture
-def token_file(embedded_snowflake: EmbeddedSnowflake, tmp_path: Path) -> Path:
+def token_file(minted: Mint, tmp_path: Path) -> Path:
     """A job's token file."""
     file = tmp_path / "session" / "token"
     file.parent.mkdir()
-    file.write_text(minted(embedded_snowflake, "JOB_1"))
+    file.write_text(minted("JOB_1"))
     return file
-
-
-def minted(server: EmbeddedSnowflake, user: str, lifetime: timedelta = timedelta(hours=1), secret: str = "") -> str:
-    credentials = Credentials(secret or str(server.connection["password"]))
-    return credentials.mint(user, lifetime=lifetime, role="ACCOUNTADMIN")
 
 
 def inherited(server: EmbeddedSnowflake, token_file: Path, fallback: Connection | None = None) -> Connection:
@@ -67,10 +63,12 @@ def test_everything_is_made_from_one_inherited_session(embedded_snowflake: Embed
     assert not session.is_open
 
 
-def test_a_token_is_read_anew_at_every_connect(embedded_snowflake: EmbeddedSnowflake, token_file: Path) -> None:
+def test_a_token_is_read_anew_at_every_connect(
+    embedded_snowflake: EmbeddedSnowflake, minted: Mint, token_file: Path
+) -> None:
     session = SnowflakeSession(inherited(embedded_snowflake, token_file))
     before = user_of(session)
-    token_file.write_text(minted(embedded_snowflake, "JOB_2"))
+    token_file.write_text(minted("JOB_2"))
 
     while_open = user_of(session)
     session.close()
@@ -81,9 +79,9 @@ def test_a_token_is_read_anew_at_every_connect(embedded_snowflake: EmbeddedSnowf
 
 
 def test_an_open_session_outlives_its_token_and_is_kept_alive(
-    embedded_snowflake: EmbeddedSnowflake, token_file: Path
+    embedded_snowflake: EmbeddedSnowflake, minted: Mint, token_file: Path
 ) -> None:
-    token_file.write_text(minted(embedded_snowflake, "JOB_1", timedelta(seconds=0.5)))
+    token_file.write_text(minted("JOB_1", timedelta(seconds=0.5)))
     session = SnowflakeSession(inherited(embedded_snowflake, token_file))
     assert user_of(session) == "JOB_1"
     token_file.write_text("no longer a token")
@@ -98,22 +96,22 @@ def test_an_open_session_outlives_its_token_and_is_kept_alive(
 @pytest.mark.parametrize(
     ("write", "said"),
     [
-        (lambda file, server: file.unlink(), "cannot be read: No such file"),
-        (lambda file, server: (file.unlink(), file.mkdir()), "cannot be read: Is a directory"),
-        (lambda file, server: file.write_text(" \n"), "is empty"),
-        (lambda file, server: file.write_bytes(b"\xff\xfe"), "holds no text"),
+        (lambda file, minted: file.unlink(), "cannot be read: No such file"),
+        (lambda file, minted: (file.unlink(), file.mkdir()), "cannot be read: Is a directory"),
+        (lambda file, minted: file.write_text(" \n"), "is empty"),
+        (lambda file, minted: file.write_bytes(b"\xff\xfe"), "holds no text"),
         (
-            lambda file, server: file.write_text(minted(server, "J", timedelta(seconds=-1))),
+            lambda file, minted: file.write_text(minted("J", timedelta(seconds=-1))),
             "Snowflake refuses inherited",
         ),
-        (lambda file, server: file.write_text(minted(server, "J", secret="another")), "Snowflake refuses inherited"),
+        (lambda file, minted: file.write_text(minted("J", secret="another")), "Snowflake refuses inherited"),
     ],
     ids=["missing", "unreadable", "empty", "binary", "expired", "revoked"],
 )
 def test_a_token_that_does_not_do_is_an_authentication_error_without_the_token(
-    embedded_snowflake: EmbeddedSnowflake, token_file: Path, write, said: str
+    embedded_snowflake: EmbeddedSnowflake, minted: Mint, token_file: Path, write, said: str
 ) -> None:
-    write(token_file, embedded_snowflake)
+    write(token_file, minted)
 
     with pytest.raises(AuthenticationError) as caught:
         SnowflakeSession(inherited(embedded_snowflake, token_file)).rows("SELECT 1")
@@ -174,11 +172,13 @@ def test_a_refused_statement_is_neither_an_authentication_error_nor_sent_again(
     assert len([sql for sql in embedded_snowflake.admin.statements() if "NOWHERE" in sql]) == 1
 
 
-def test_a_connection_that_breaks_is_made_anew(embedded_snowflake: EmbeddedSnowflake, token_file: Path) -> None:
+def test_a_connection_that_breaks_is_made_anew(
+    embedded_snowflake: EmbeddedSnowflake, minted: Mint, token_file: Path
+) -> None:
     session = SnowflakeSession(inherited(embedded_snowflake, token_file))
     services = SnowflakeServices(session)
     before = services.get("session")
-    token_file.write_text(minted(embedded_snowflake, "JOB_2"))
+    token_file.write_text(minted("JOB_2"))
     session.connection.close()
 
     assert user_of(session) == "JOB_2"

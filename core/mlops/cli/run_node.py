@@ -7,17 +7,7 @@ from typing import Any
 import click
 
 from mlops.cli import options
-from mlops.errors import (
-    AmbiguousNodeError,
-    MlopsError,
-    NodeDefinitionError,
-    PluginError,
-    UnknownNameError,
-    UsageError,
-)
-
-NODE_RAISED, NOT_LOADABLE, BAD_INPUTS, AUTHENTICATION, VERSION_SKEW = 10, 11, 12, 13, 14
-"""Exit codes, so that whoever started the container knows what to mend."""
+from mlops.errors import MlopsError, UsageError
 
 
 class NodeRunFailed(MlopsError):
@@ -31,6 +21,13 @@ class NodeRunFailed(MlopsError):
 @click.command("run-node")
 @click.argument("name", metavar="NODE", required=False, shell_complete=options.complete_nodes)
 @click.option("--node", "option_name", metavar="NODE", help="The node, where an argument is not convenient.")
+@click.option(
+    "--task",
+    "tasks",
+    metavar="NODE",
+    multiple=True,
+    help="In the container of a task: a node by its full name; several run in order.",
+)
 @click.option(
     "--inputs",
     metavar="JSON",
@@ -57,6 +54,7 @@ class NodeRunFailed(MlopsError):
 def run_node(
     name: str | None,
     option_name: str | None,
+    tasks: tuple[str, ...],
     inputs: str,
     outputs: str,
     run_name: str | None,
@@ -78,7 +76,10 @@ def run_node(
     Exit codes: 0 done, 10 the node raised, 11 the node or its plugin cannot be loaded, 12 bad inputs,
     13 authentication, 14 the image holds another version than was deployed.
     """
-    from mlops.runs.single import InputError, NodeRequest, run_single
+    if tasks:
+        return _in_a_task(tasks, name or option_name)
+    from mlops.runs.exit_codes import BAD_INPUTS, STOPPED, exit_code_of, exit_code_of_failure
+    from mlops.runs.single import NodeRequest, run_single
 
     if name is not None and option_name is not None and name != option_name:
         raise UsageError(f"NODE is {name!r} and --node is {option_name!r}", hint="give the node once")
@@ -95,10 +96,10 @@ def run_node(
             connection=connection,
         )
         outcome = run_single(options.project(services=services, target=target), request)
-    except (InputError, BadJson) as cause:
+    except BadJson as cause:
         raise NodeRunFailed(cause, BAD_INPUTS) from cause
-    except (PluginError, UnknownNameError, AmbiguousNodeError, NodeDefinitionError) as cause:
-        raise NodeRunFailed(cause, NOT_LOADABLE) from cause
+    except MlopsError as cause:
+        raise NodeRunFailed(cause, exit_code_of(cause)) from cause
     from mlops.runs.outcome import State
 
     if as_json:
@@ -110,8 +111,16 @@ def run_node(
     else:
         _tell(outcome)
     if outcome.state is State.STOPPED:
-        return 143
-    return 0 if outcome.state is State.SUCCEEDED else NODE_RAISED
+        return STOPPED
+    return 0 if outcome.state is State.SUCCEEDED else exit_code_of_failure(outcome.nodes[0].error)
+
+
+def _in_a_task(nodes: tuple[str, ...], other: str | None) -> int:
+    if other is not None:
+        raise UsageError(f"NODE is {other!r} and --task is given", hint="name nodes with --task alone")
+    from mlops.container.task import run_task
+
+    return run_task(nodes)
 
 
 class BadJson(UsageError):

@@ -8,7 +8,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from msgspec import Struct, field
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 import mlops
 from mlops.context import Context, Metric
-from mlops.errors import AccountError, AuthenticationError, MlopsError, PluginError, VetoError
+from mlops.errors import AccountError, AuthenticationError, DatasetError, MlopsError, PluginError, VetoError
 from mlops.nodes import Node
 from mlops.parameters import as_objects
 from mlops.plugins.loading import load_function
@@ -62,6 +62,12 @@ class Order(Struct, frozen=True):
     attempt: int = 1
     specifications: Mapping[str, object] = field(default_factory=dict)
     log: str = ""
+    replica_index: int = 0
+    replica_count: int = 1
+
+
+class InputDatasetError(DatasetError):
+    """A committed dataset that a node reads is gone or damaged."""
 
 
 def run_node(
@@ -72,10 +78,12 @@ def run_node(
     hooks: Hooks | None = None,
     function: Callable[..., object] | None = None,
     echo: TextIO | None = None,
+    own_log: bool = True,
 ) -> NodeOutcome:
     """Run one attempt of a node and return what it came to; whatever the node raises is in the outcome.
 
-    ``stores`` is where its inputs are read and its outputs committed. ``function`` is the node's function where the caller has it already.
+    ``stores`` is where its inputs are read and its outputs committed. ``function`` is the node's function where the caller
+    has it already. Without ``own_log`` what the node prints is left to the caller, as in a container.
 
     Raises:
         Stopped, KeyboardInterrupt: the run is being stopped; nothing is committed.
@@ -87,7 +95,7 @@ def run_node(
     metrics: list[Metric] = []
     outcome: NodeOutcome
     try:
-        with captured(log):
+        with captured(log) if own_log else nullcontext():
             try:
                 if node.services:
                     services.tag(f"mlops {order.run.pipeline}.{node.name} {order.run.run_id}")
@@ -113,7 +121,8 @@ def run_node(
                     error=error_info(cause),
                     metrics=tuple(metrics),
                 )
-                traceback.print_exc(file=log)
+                if own_log:
+                    traceback.print_exc(file=log)
             if hooks:
                 event = "after_node_run" if outcome.state is State.SUCCEEDED else "on_node_error"
                 hooks.observe(event, run=order.run, node=node, outcome=outcome)
@@ -141,7 +150,13 @@ def _call_and_commit(
 
     def load(dataset: str, as_type: str | None = None) -> object:
         source = order.inputs[dataset]
-        return source.value if source.record is None else stores.at(source.folder).read(source.record, as_type)
+        if source.record is None:
+            return source.value
+        try:
+            return stores.at(source.folder).read(source.record, as_type)
+        except DatasetError as cause:
+            problem = cause.message.partition(": ")[2]
+            raise InputDatasetError(dataset=dataset, problem=problem, hint=cause.hint) from cause
 
     _remove_leftovers(order)
     outputs = Outputs(_specifications(order), node.outputs)
@@ -221,6 +236,8 @@ def _arguments(
                 pipeline=order.run.pipeline,
                 node=node.name,
                 attempt=order.attempt,
+                replica_index=order.replica_index,
+                replica_count=order.replica_count,
                 parameters=parameters,
                 logger=logging.getLogger(f"mlops.node.{node.name}"),
                 metrics=metrics,

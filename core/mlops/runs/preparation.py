@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -42,19 +42,27 @@ class LocalPreparation(Struct, frozen=True):
         from mlops.runs.services import services_for
         from mlops.runs.stores import Stores
 
-        hooks = None
-        wanted = (*OBSERVED_BY_NODES, *GUARDS_OF_NODES)
-        if hooked := implementing(self.known, wanted):
-            from mlops.plugins.hooks import Hooks
-
-            hooks = Hooks(hooked, wanted, seconds=self.hook_seconds)
+        hooks, told = observers_of(self.known, self.hook_seconds)
         return {
             "stores": Stores(self.folder, self.known, allow_pickle=self.allow_pickle),
-            "services": services_for(self.connection, on_fallback=_told(hooks)),
+            "services": services_for(self.connection, on_fallback=told),
             "hooks": hooks,
             "echo": sys.stderr if self.echo else None,
         }
 
 
-def _told(hooks: Hooks | None) -> Callable[[AuthFallback], None] | None:
-    return None if hooks is None else lambda fallback: hooks.observe("on_auth_fallback", fallback=fallback)
+def observers_of(
+    known: Iterable[Knowledge], seconds: float
+) -> tuple[Hooks | None, Callable[[AuthFallback], None] | None]:
+    """Return the hooks that watch and guard nodes in this process, and what tells them of a fallback; None without any.
+
+    ``seconds`` is how long an observer may take.
+    """
+    wanted = (*OBSERVED_BY_NODES, *GUARDS_OF_NODES)
+    hooked = implementing(known, wanted)
+    if not hooked:
+        return None, None
+    from mlops.plugins.hooks import Hooks
+
+    hooks = Hooks(hooked, wanted, seconds=seconds)
+    return hooks, lambda fallback: hooks.observe("on_auth_fallback", fallback=fallback)

@@ -1,0 +1,273 @@
+"""A task's container: the nodes that a job specification names, run in order with the run's identity, session and datasets.
+
+A node whose outputs are committed in this run, by the same code, from the same parameters and inputs, is kept: so a task
+that is retried goes on where it failed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from msgspec import Struct
+
+import mlops
+from mlops.container.environment import TaskEnvironment, log_format, task_environment
+from mlops.container.job_log import JobLog
+from mlops.container.return_value import return_value
+from mlops.container.skew import refuse_skew
+from mlops.errors import DatasetError, MlopsError
+from mlops.plugins.loading import load_function
+from mlops.project import Project
+from mlops.runs.connection import connection_for
+from mlops.runs.exit_codes import STOPPED, exit_code_of, exit_code_of_failure
+from mlops.runs.node_run import Order, Source, Stopped, run_node
+from mlops.runs.outcome import NodeOutcome, RunInfo, State
+from mlops.runs.preparation import observers_of
+from mlops.runs.reuse import reuse
+from mlops.runs.single import InputError
+from mlops.runs.stopping import stopped_by_signals
+from mlops.runs.stores import Stores
+
+if TYPE_CHECKING:
+    from mlops.nodes import Node
+    from mlops.plugins.discovery import Found
+    from mlops.plugins.hooks import Hooks
+    from mlops.runs.services import Services
+
+
+class TaskRun(Protocol):
+    """The run of a task graph that a container belongs to."""
+
+    def identity(self) -> tuple[str, Mapping[str, Any]]:  # Any: JSON
+        """Return the id of the run, which a retry keeps, and its CONFIG."""
+
+    def set_return_value(self, text: str) -> None:
+        """Set what the task returns."""
+
+
+def run_task(names: Sequence[str], *, environ: Mapping[str, str] = os.environ, out: TextIO | None = None) -> int:
+    """Run nodes in order and return the exit code; whatever happens is told in the log on ``out``."""
+    log = JobLog(out or sys.stdout, as_json=log_format(environ) == "json")
+    stopped: list[str] = []
+    with log.installed():
+        try:
+            with stopped_by_signals(stopped.append, interrupt=True):
+                return _run(names, environ, log)
+        except Stopped:
+            log.say("WARN", f"{stopped[0]}; what was not committed is lost, a retry runs it again")
+            return STOPPED
+        except MlopsError as cause:
+            code = exit_code_of(cause)
+            attributes = {"exception.type": type(cause).__name__, "mlops.exit_code": code, "mlops.hint": cause.hint}
+            log.say("ERROR", cause.message, {name: one for name, one in attributes.items() if one is not None})
+            return code
+
+
+class _Work(Struct, frozen=True):
+    """What the nodes of one container share. ``shared`` is the run's folder; a replica writes to one of its own in there."""
+
+    environment: TaskEnvironment
+    run: RunInfo
+    shared: str
+    config: Mapping[str, Any]  # Any: JSON
+    stores: Stores
+    services: Services
+    hooks: Hooks | None
+    log: JobLog
+
+
+def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> int:
+    environment = task_environment(environ)
+    project = Project(os.sep)  # an image holds no project file: what a run needs to know comes from its task
+    found = [project.find(name) for name in names]
+    origins = {one.node.origin.distribution: one.node.origin.version for one in found}
+    versions = {"mlops-framework": mlops.__version__, **origins}
+    refuse_skew(environment.versions, versions)
+    functions = {one.node.full_name: load_function(one.node) for one in found}
+    hooked = {knowledge.distribution: knowledge for one in found for knowledge in one.hooked}.values()
+    pipeline = environment.pipeline
+    with ExitStack() as stack, log.about(pipeline=pipeline, node=_listed(found)):
+        choice = connection_for(project.settings, hooked, environ=environ)
+        log.say("INFO", f"session: {choice.auth_mode}, because {choice.reason}")
+        connection = choice.open(stack)
+        assert connection is not None, "connection_for never means nowhere"
+        from mlops.snowflake.services import SnowflakeServices
+        from mlops.snowflake.session import SnowflakeSession
+        from mlops.snowflake.task_run import SnowflakeTaskRun
+
+        hooks, told = observers_of(hooked, project.settings.plugins.hook_seconds)
+        session = SnowflakeSession(connection, tag=f"mlops {pipeline}.{_listed(found)}", on_fallback=told)
+        stack.callback(session.close)
+        task: TaskRun = SnowflakeTaskRun(session)
+        run_id, config = task.identity()
+        shared = folder = os.path.join(environment.data, pipeline, run_id)
+        if environment.replica_count > 1:
+            folder = os.path.join(shared, f"replica-{environment.replica_index}-of-{environment.replica_count}")
+        run = RunInfo(
+            run_id=run_id,
+            pipeline=pipeline,
+            folder=folder,
+            started=time.time(),
+            versions=versions,
+            target="task",
+            auth_mode=session.auth_mode,
+            executor="container",
+        )
+        work = _Work(
+            environment=environment,
+            run=run,
+            shared=shared,
+            config=config,
+            stores=Stores(folder, hooked, allow_pickle=project.settings.allow_pickle),
+            services=SnowflakeServices(session),
+            hooks=hooks,
+            log=log,
+        )
+        outcomes: list[NodeOutcome] = []
+        for one in found:
+            with log.about(run=run_id, node=one.node.full_name, replica=environment.replica_index):
+                outcome = _run_one(one.node, functions[one.node.full_name], work)
+                outcomes.append(outcome)
+                if not outcome.state.good:
+                    return exit_code_of_failure(outcome.error)
+        if environment.replica_index == 0:
+            session.tag(f"mlops {pipeline} {run_id}")
+            task.set_return_value(return_value(run, outcomes))
+    return 0
+
+
+def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a node's function
+    """Run a node, or keep what it has committed in this run.
+
+    Raises:
+        InputError, ParameterError: a dataset is missing, or a value of CONFIG does not fit.
+    """
+    parameters = _parameters(node, work.config)
+    inputs = _inputs(node, work)
+    kept = _kept(node, parameters, inputs, work)
+    if kept is not None:
+        work.log.say("INFO", f"node {node.name} kept: {kept.reason}", _facts(kept))
+        return kept
+    order = Order(
+        node=node,
+        run=work.run,
+        parameters=parameters,
+        inputs=inputs,
+        replica_index=work.environment.replica_index,
+        replica_count=work.environment.replica_count,
+    )
+    work.log.say("INFO", f"node {node.name} {node.origin.version} starts", {"mlops.parameters": parameters})
+    outcome = run_node(
+        order, stores=work.stores, services=work.services, hooks=work.hooks, function=function, own_log=False
+    )
+    for warning in outcome.warnings:
+        work.log.say("WARN", warning)
+    if outcome.error is None:
+        work.log.say("INFO", f"node {node.name} succeeded in {outcome.seconds or 0.0:.3f} s", _facts(outcome))
+    else:
+        _tell_failure(node, outcome, inputs, work)
+    return outcome
+
+
+def _parameters(node: Node, config: Mapping[str, Any]) -> dict[str, object]:  # Any: JSON
+    from mlops.compile.config import decode
+
+    full = any(key.startswith(f"{node.full_name}.") for key in config)
+    return decode(node, node.full_name if full else node.name, config)
+
+
+def _inputs(node: Node, work: _Work) -> dict[str, Source]:
+    if not node.datasets:
+        return {}
+    store = work.stores.at(work.shared)
+    records = {name: store.find(name) for name in node.datasets}
+    if missing := [name for name, record in records.items() if record is None]:
+        raise InputError(
+            f"the inputs of node {node.name!r} are not right",
+            [
+                DatasetError(
+                    dataset=name,
+                    problem=f"no node has committed it in {work.shared!r}",
+                    hint="the task that writes it must run before in the same run: deploy the pipeline again",
+                )
+                for name in missing
+            ],
+        )
+    return {name: Source(folder=work.shared, record=record) for name, record in records.items()}
+
+
+def _kept(
+    node: Node, parameters: Mapping[str, object], inputs: Mapping[str, Source], work: _Work
+) -> NodeOutcome | None:
+    """Return what an earlier attempt has committed, where it still fits."""
+    store = work.stores.own
+    manifest = store.manifest(node.full_name)
+    answer = reuse(
+        node,
+        manifest,
+        parameters=parameters,
+        inputs={name: source.sha256 for name, source in inputs.items()},
+        intact=store.verify,
+    )
+    if manifest is None or not answer.fits:
+        if manifest is not None:
+            work.log.say("INFO", f"node {node.name} runs again: {answer.reason}")
+            store.discard(node.full_name)
+        return None
+    from mlops.context import Metric
+
+    return NodeOutcome(
+        node=node.full_name,
+        state=State.REUSED,
+        attempt=manifest.attempt,
+        reason=answer.reason,
+        metrics=tuple(Metric(name, value) for name, value in manifest.metrics.items()),
+        outputs=manifest.outputs,
+    )
+
+
+def _tell_failure(node: Node, outcome: NodeOutcome, inputs: Mapping[str, Source], work: _Work) -> None:
+    error = outcome.error
+    assert error is not None
+    code = exit_code_of_failure(error)
+    work.log.say(
+        "ERROR",
+        f"node {node.name} failed: {error.type}: {error.message}",
+        {
+            "exception.type": error.type,
+            "exception.message": error.message,
+            "exception.stacktrace": error.traceback,
+            "mlops.inputs": {name: _identity(source) for name, source in inputs.items()},
+            "mlops.exit_code": code,
+            "mlops.hint": error.hint
+            or f"mend the node, rebuild the image and deploy it; was the cause outside of it: "
+            f"mlops retry {work.run.pipeline} goes on from here",
+        },
+    )
+
+
+def _identity(source: Source) -> dict[str, object]:
+    record = source.record
+    assert record is not None, "a task takes its inputs from committed datasets alone"
+    return {
+        "sha256": record.sha256,
+        "bytes": record.bytes,
+        "rows": record.rows,
+        "file": f"{source.folder}/{record.path}",
+    }
+
+
+def _facts(outcome: NodeOutcome) -> dict[str, object]:
+    return {
+        "mlops.outputs": {one.name: {"sha256": one.sha256, "rows": one.rows} for one in outcome.outputs},
+        "mlops.metrics": {metric.name: metric.value for metric in outcome.metrics},
+    }
+
+
+def _listed(found: Sequence[Found]) -> str:
+    return "+".join(one.node.name for one in found)

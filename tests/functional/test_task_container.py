@@ -1,0 +1,251 @@
+"""``mlops run-node --task`` in jobs that task graphs of the embedded Snowflake really start, with inherited sessions."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import snowflake.connector
+import yaml
+from mlops_embedded.life import EmbeddedSnowflake
+from snowflake.connector import DictCursor
+
+IMAGE = "/embedded/public/images/kit:1"
+VERSIONS = {"mlops-framework": "0.1.0", "kit-tasks": "0.3.0"}
+WATCH = """
+import os, sys
+def watch(event, arguments):
+    if event in ("os.rename", "os.link", "os.symlink", "os.truncate") and "root/mlops/data" in f"{arguments}":
+        sys.stdout.write(f"FORBIDDEN {event} {arguments}\\n")
+    if event == "open" and "root/mlops/data" in str(arguments[0]) and arguments[2] & (os.O_APPEND | os.O_RDWR):
+        sys.stdout.write(f"FORBIDDEN {event} {arguments}\\n")
+sys.addaudithook(watch)
+from mlops.__main__ import main
+main()
+"""
+"""What stands before the command: a look at everything that a stage volume does not allow."""
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+class Account:
+    """The embedded Snowflake with a pool, a stage, and the image of this file's plugin."""
+
+    def __init__(self, server: EmbeddedSnowflake) -> None:
+        self.server = server
+        self.number = 0
+
+    def sql(self, text: str) -> list[dict[str, Any]]:
+        with (
+            snowflake.connector.connect(**self.server.connection) as connection,
+            connection.cursor(DictCursor) as cursor,
+        ):
+            return cursor.execute(text).fetchall()  # type: ignore[union-attr, return-value]
+
+    def graph(
+        self, nodes: list[list[str]], config: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None,
+        replicas: int = 1,
+    ) -> str:  # fmt: skip
+        """Create a chain of tasks, one for each list of nodes, and return the root's name."""
+        self.number += 1
+        root = f"G{self.number}"
+        names = [root] + [f"{root}${number}" for number in range(1, len(nodes))]
+        for before, name, members in zip([None, *names], names, nodes, strict=False):
+            words = [word for one in members for word in ("--task", f"kit-tasks:{one}")]
+            spec = specification(words, {"MLOPS_PIPELINE": root.lower(), **(env or {})})
+            config_clause = f"CONFIG = $${json.dumps(config)}$$" if config and before is None else ""
+            self.sql(
+                f"CREATE TASK {name} {config_clause} {f'AFTER {before}' if before else ''} AS EXECUTE JOB SERVICE IN "
+                f"COMPUTE POOL POOL {f'REPLICAS = {replicas}' if replicas > 1 else ''} "
+                f"FROM SPECIFICATION '{spec.replace(chr(39), chr(39) * 2)}'"
+            )
+        for name in names[1:]:
+            self.sql(f"ALTER TASK {name} RESUME")
+        return root
+
+    def run(self, root: str, how: str = "") -> dict[str, dict[str, Any]]:
+        """Run a graph to its end and return the newest run of each task, by name."""
+        self.sql(f"EXECUTE TASK {root} {how}")
+        until = time.monotonic() + 60
+        while True:
+            time.sleep(0.05)
+            graphs = self.sql(
+                f"SELECT * FROM TABLE(INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS(ROOT_TASK_NAME => '{root}'))"
+            )
+            if not [graph for graph in graphs if graph["STATE"] in ("EXECUTING", "SCHEDULED")]:
+                break
+            assert time.monotonic() < until, "the graph does not end"
+        rows = self.sql("SELECT * FROM TABLE(INFORMATION_SCHEMA.TASK_HISTORY(RESULT_LIMIT => 1000))")
+        own = [row for row in rows if row["NAME"].split("$")[0] == root and row["STATE"] != "SCHEDULED"]
+        return {
+            row["NAME"]: row for row in sorted(own, key=lambda row: (row["ATTEMPT_NUMBER"], row["QUERY_START_TIME"]))
+        }
+
+    def jobs(self) -> list[str]:
+        """Names of the jobs, the newest last."""
+        rows = self.sql("SHOW JOB SERVICES")
+        return [row["name"] for row in sorted(rows, key=lambda row: row["created_on"])]
+
+    def log(self, job: str, instance: int = 0) -> list[dict[str, Any]]:
+        """The log of a job, each line parsed as the event table does."""
+        [row] = self.sql(f"SELECT SYSTEM$GET_SERVICE_LOGS('{job}', {instance}, 'main') AS LOGS")
+        return [json.loads(line) for line in row["LOGS"].splitlines()]
+
+    def folder(self, root: str) -> Path:
+        """The folder of a graph's datasets on the stage."""
+        return self.server.state / "stages" / "EMBEDDED" / "PUBLIC" / "DATA" / root.lower()
+
+
+def specification(args: list[str], env: Mapping[str, str]) -> str:
+    container = {
+        "name": "main",
+        "image": IMAGE,
+        "args": args,
+        "env": {
+            "MLOPS_DATA": "/mlops/data",
+            "MLOPS_AUTH": "inherited",
+            "MLOPS_VERSIONS": json.dumps(VERSIONS),
+            "MLOPS_LOG_FORMAT": "json",
+            **env,
+        },
+        "volumeMounts": [{"name": "data", "mountPath": "/mlops/data"}],
+    }
+    volume = {"name": "data", "source": "stage", "stageConfig": {"name": "@EMBEDDED.PUBLIC.DATA"}}
+    return yaml.safe_dump({"spec": {"containers": [container], "volumes": [volume]}})
+
+
+@pytest.fixture(scope="module")
+def account(embedded_snowflake: EmbeddedSnowflake, make_environment: Callable[..., Any]) -> Account:
+    environment = make_environment(["kit-tasks"])
+    environment.mlops("nodes", "list", cwd=environment.folder)
+    kept = {name: value for name, value in environment.environ().items() if name.startswith("MLOPS_")}
+    image = {"entrypoint": [str(environment.python), "-c", WATCH, "run-node"], "env": kept}
+    (embedded_snowflake.state / "images.yaml").write_text(yaml.safe_dump({IMAGE: image}))
+    found = Account(embedded_snowflake)
+    found.sql("CREATE COMPUTE POOL POOL MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS")
+    found.sql("CREATE STAGE EMBEDDED.PUBLIC.DATA ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE')")
+    return found
+
+
+def said(lines: list[dict[str, Any]]) -> list[str]:
+    return [line["body"] for line in lines]
+
+
+def test_nodes_run_in_containers_of_tasks_and_hand_datasets_on(account: Account) -> None:
+    config = {"numbers.count": 4, "numbers.start": '"2026-02-03"', "numbers.labels": '["a","b"]', "total.factor": 0.5}
+    root = account.graph([["numbers"], ["total"], ["asking"]], config)
+
+    tasks = account.run(root)
+
+    assert {name: row["STATE"] for name, row in tasks.items()} == dict.fromkeys(tasks, "SUCCEEDED"), tasks
+    first, second, third = account.jobs()[-3:]
+    run_id = tasks[root]["GRAPH_RUN_GROUP_ID"]
+    assert "count=4 start=datetime.date(2026, 2, 3) labels=['a', 'b']" in said(account.log(first))
+    returned = json.loads(tasks[f"{root}$1"]["RETURN_VALUE"])
+    assert (returned["node"], returned["run"], returned["metrics"]) == ("kit-tasks:total", str(run_id), {"total": 3.0})
+    assert [output["name"] for output in returned["outputs"]] == ["total"]
+    answer = json.loads((account.folder(root) / str(run_id) / "answer.json").read_text())
+    assert answer["user"] == third
+    assert answer["tag"] == f"mlops {root.lower()}.asking {run_id}"
+    written = {path.name for path in account.folder(root).rglob("*") if path.is_file()}
+    manifests = {f"kit-tasks.{node}.manifest.json" for node in ("numbers", "total", "asking")}
+    assert written == {"numbers.json", "total.json", "answer.json", *manifests}
+    assert not [line for job in (first, second, third) for line in said(account.log(job)) if "FORBIDDEN" in line]
+
+
+def test_a_log_has_the_form_that_the_event_table_parses(account: Account) -> None:
+    root = account.graph([["numbers", "total"]])
+
+    run_id = str(account.run(root)[root]["GRAPH_RUN_GROUP_ID"])
+
+    lines = account.log(account.jobs()[-1])
+    assert all(set(line) == {"timestamp", "severity_text", "body", "scope", "attributes"} for line in lines)
+    by_body = {line["body"]: line for line in lines}
+    assert by_body["adding 3 numbers"]["severity_text"] == "WARN"
+    assert by_body["adding 3 numbers"]["scope"] == {"name": "mlops.node.total"}
+    assert by_body["another line"]["severity_text"] == "WARN"
+    assert by_body["quiet? {'no': 1}"]["scope"] == {"name": "kit"}
+    own = [line["attributes"]["mlops.node"] for line in lines if line["attributes"].get("mlops.run") == run_id]
+    assert own == sorted(own, key=["kit-tasks:numbers", "kit-tasks:total"].index)
+    assert "session: inherited, because auth is inherited" in by_body
+
+
+def test_a_failure_tells_traceback_inputs_and_mend_and_a_retry_goes_on_from_it(
+    account: Account, tmp_path: Path
+) -> None:
+    root = account.graph([["numbers"], ["total", "fragile"]], {"fragile.needs": str(tmp_path / "there")})
+
+    failed = account.run(root)
+
+    assert {name: row["STATE"] for name, row in failed.items()} == {root: "SUCCEEDED", f"{root}$1": "FAILED"}
+    job = account.jobs()[-1]
+    [error] = [line for line in account.log(job) if line["severity_text"] == "ERROR"]
+    assert error["body"] == f"node fragile failed: ValueError: there is no {tmp_path / 'there'}"
+    attributes = error["attributes"]
+    assert "kit_tasks.py" in attributes["exception.stacktrace"]
+    assert (attributes["exception.type"], attributes["mlops.exit_code"]) == ("ValueError", 10)
+    assert set(attributes["mlops.inputs"]) == {"total"}
+    assert len(attributes["mlops.inputs"]["total"]["sha256"]) == 64
+    assert f"mlops retry {root.lower()}" in attributes["mlops.hint"]
+
+    (tmp_path / "there").write_text("")
+    jobs = len(account.jobs())
+    retried = account.run(root, "RETRY LAST")
+
+    assert retried[f"{root}$1"]["STATE"] == "SUCCEEDED"
+    assert retried[f"{root}$1"]["ATTEMPT_NUMBER"] == 2
+    assert len(account.jobs()) == jobs + 1
+    lines = said(account.log(account.jobs()[-1]))
+    assert "node total kept: committed before, and its parameters, plugin and inputs are the same" in lines
+    assert any(line.startswith("node fragile succeeded") for line in lines)
+    nodes = json.loads(retried[f"{root}$1"]["RETURN_VALUE"])["nodes"]
+    assert [(node["node"], node["state"]) for node in nodes] == [
+        ("kit-tasks:total", "reused"), ("kit-tasks:fragile", "succeeded"),
+    ]  # fmt: skip
+
+
+def test_replicas_know_their_number_and_a_node_without_services_imports_no_heavy_package(account: Account) -> None:
+    root = account.graph([["telling"]], replicas=2)
+
+    assert account.run(root)[root]["STATE"] == "SUCCEEDED"
+
+    job = account.jobs()[-1]
+    assert sorted(path.parent.name for path in account.folder(root).rglob("*.manifest.json")) == [
+        "replica-0-of-2", "replica-1-of-2",
+    ]  # fmt: skip
+    heard = [line for index in (0, 1) for line in said(account.log(job, index)) if line.startswith("replica")]
+    assert [line[:14] for line in heard] == ["replica 0 of 2", "replica 1 of 2"]
+    assert not any("snowflake." in line for line in heard)  # pandas is what the connector itself imports
+
+
+def test_a_container_that_is_told_to_end_commits_nothing_and_says_so(account: Account, tmp_path: Path) -> None:
+    root = account.graph([["patient"]], {"patient.sign": str(tmp_path / "sign")})
+    account.sql(f"EXECUTE TASK {root}")
+    until = time.monotonic() + 30
+    while not (tmp_path / "sign").exists() or not (tmp_path / "sign").read_text():
+        assert time.monotonic() < until, "the node does not start"
+        time.sleep(0.05)
+    job, began = account.jobs()[-1], time.monotonic()
+
+    account.sql(f"SELECT {job}!SPCS_CANCEL_JOB()")
+    while account.sql(f"SHOW JOB SERVICES LIKE '{job}'")[0]["status"] not in ("CANCELLED", "FAILED"):
+        assert time.monotonic() - began < 20, "it does not end"
+        time.sleep(0.05)
+
+    assert said(account.log(job))[-1] == "stopped by SIGTERM; what was not committed is lost, a retry runs it again"
+    assert not list(account.folder(root).rglob("*.json"))
+
+
+def test_a_dataset_that_no_task_has_written_is_bad_input(account: Account) -> None:
+    root = account.graph([["total"]], {"numbers.count": 3})
+
+    row = account.run(root)[root]
+
+    assert row["STATE"] == "FAILED"
+    [error] = [line for line in account.log(account.jobs()[-1]) if line["severity_text"] == "ERROR"]
+    assert error["attributes"]["mlops.exit_code"] == 12
+    assert "dataset 'numbers': no node has committed it" in error["body"]

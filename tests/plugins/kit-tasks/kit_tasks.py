@@ -1,0 +1,60 @@
+"""Nodes for the container of a task: they compute, print, fail, wait, and ask what they are told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+from mlops import node
+
+
+@node(outputs=["numbers"])
+def numbers(*, count: int = 3, start: date = date(2026, 1, 1), labels: list[str] | None = None) -> list[int]:
+    """Write numbers, and say what it was given."""
+    print(f"count={count} start={start!r} labels={labels!r}")
+    return list(range(count))
+
+
+@node(outputs=["total"])
+def total(numbers: list[int], context=None, *, factor: float = 1.0) -> float:
+    """Add up, measure, and use every way to say something."""
+    context.log_metric("total", sum(numbers) * factor)
+    context.logger.warning("adding %d numbers", len(numbers))
+    print("half a line", end="")
+    print(" and its end\nanother line", file=sys.stderr)
+    logging.getLogger("kit").info("quiet? %s", {"no": 1})
+    return sum(numbers) * factor
+
+
+@node(outputs=["result"])
+def fragile(total: float, *, needs: str = "") -> str:
+    """Fail unless a file is there."""
+    if needs and not Path(needs).exists():
+        raise ValueError(f"there is no {needs}")
+    return f"the total is {total}"
+
+
+@node(outputs=["never"])
+def patient(*, sign: str = "", seconds: float = 60.0) -> int:
+    """Give a sign, then wait."""
+    Path(sign).write_text(str(os.getpid()))
+    time.sleep(seconds)
+    return 0
+
+
+@node(outputs=["answer"])
+def asking(session, context) -> dict[str, str]:
+    """Ask the session who it is."""
+    user, role = session.sql("SELECT CURRENT_USER(), CURRENT_ROLE()").collect()[0]
+    return {"user": user, "role": role, "tag": session.query_tag, "run": context.run_id}
+
+
+@node(outputs=[])
+def telling(context) -> None:
+    """Say which replica it is, and what has been imported."""
+    heavy = sorted({"snowflake.snowpark", "snowflake.ml", "snowflake.core", "pandas"} & set(sys.modules))
+    print(f"replica {context.replica_index} of {context.replica_count}, attempt {context.attempt}, heavy {heavy}")
