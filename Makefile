@@ -11,7 +11,7 @@ SOURCES := $(shell find plugins -name '*.py' -o -name '*.toml' -o -name '*.parqu
 SHARED  := -n 2 --dist loadfile
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-containers check lint lock setup docs benchmarks clean help
+.PHONY: demo test test-containers check generate lint lock setup docs benchmarks clean help
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

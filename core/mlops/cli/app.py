@@ -23,6 +23,10 @@ COMMANDS = {
     "config": ("mlops.cli.config:config", "Show the settings and where each comes from."),
     "datasets": ("mlops.cli.datasets:datasets", "Look at what nodes have written."),
     "exec": ("mlops.cli.run_node:run_node", "The same as run-node."),
+    "generate": (
+        "mlops.cli.generate:generate",
+        "Write job specifications and task graphs into jobs/, or check that they are current.",
+    ),
     "graph": ("mlops.cli.graph:graph", "Draw a pipeline, or a run of it, as text, Mermaid, DOT or HTML."),
     "init": ("mlops.cli.init:init", "Make a folder a project."),
     "logs": ("mlops.cli.logs:logs", "Show what a node's container wrote in Snowflake."),

@@ -1,8 +1,8 @@
 """YAML text from plain data: equal data, equal bytes.
 
 PyYAML's writer with libyaml spends most of its time turning data into events; this one writes block style directly. A
-scalar is plain where no reader of YAML 1.1 or 1.2 could take it for anything but text; else it is quoted as JSON is,
-which YAML reads alike. Long texts of several lines are literal blocks where YAML allows it.
+scalar is plain where no reader of YAML 1.1 or 1.2 could take it for anything but text; else it is in single quotes, or,
+where it has more than printable ASCII, quoted as JSON is, which YAML reads alike. Long texts of several lines are literal blocks where YAML allows it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-_PLAIN = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./-]|:(?=[A-Za-z0-9_./-]))*\Z")
+_PLAIN = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./$*-]|:(?=[A-Za-z0-9_./-])| (?=[A-Za-z0-9_./$*]))*\Z")
+_PRINTABLE = re.compile(r"[ -~]*\Z")
 _WORDS = frozenset(["true", "false", "yes", "no", "on", "off", "null", "y", "n"])
 _LITERAL = re.compile(r"[!-~](?:[ -~]*[!-~])?(?:\n(?: *[!-~](?:[ -~]*[!-~])?)?)*\n\Z")
 
@@ -70,6 +71,8 @@ def _scalar(value: object) -> str:
 
 def _quoted(text: str) -> str:
     """JSON writes a sign above U+FFFF as two halves, which YAML refuses."""
+    if _PRINTABLE.match(text):
+        return "'" + text.replace("'", "''") + "'"
     if text.isascii() or max(text) <= "\uffff":
         return encode_basestring_ascii(text)
     signs = (f"\\U{ord(sign):08x}" if sign > "\uffff" else encode_basestring_ascii(sign)[1:-1] for sign in text)
