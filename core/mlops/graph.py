@@ -16,6 +16,9 @@ from mlops.nodes import Node
 from mlops.pipeline import Pipeline
 from mlops.registry import Registry
 
+Storable = Callable[[Sequence[str], str], object]
+"""Returns None for type names that no serializer keeps in a storage, ``file`` or ``table``."""
+
 
 class Edge(Struct, frozen=True):
     """Order between two nodes, by full name. ``datasets`` are those that go from one to the other; none for ``after``."""
@@ -125,12 +128,11 @@ def graph_of(
     registry: Registry,
     *,
     writers: Mapping[str, str] | None = None,
-    storable: Callable[[Sequence[str]], object] | None = None,
+    storable: Storable | None = None,
 ) -> Graph:
     """Return the graph of a pipeline whose nodes are in the registry.
 
     ``writers`` says which node writes a dataset that several of its nodes offer; the others leave the pipeline.
-    ``storable`` returns None for type names that no serializer stores.
 
     Raises:
         PipelineError: everything that is wrong with the pipeline.
@@ -258,12 +260,21 @@ def _check_readers(
             )
 
 
-def _check_types(
-    nodes: Sequence[Node], storable: Callable[[Sequence[str]], object], problems: list[MlopsError]
-) -> None:
+def _check_types(nodes: Sequence[Node], storable: Storable, problems: list[MlopsError]) -> None:
     for node in nodes:
         for dataset, names in node.output_types.items():
-            if names and storable(names) is None:
+            storage = node.storage.get(dataset, "file")
+            if not names or storable(names, storage) is not None:
+                continue
+            if storage == "table":
+                problems.append(
+                    GraphProblem(
+                        f"node {node.name!r} (plugin {node.origin.distribution}) writes {dataset!r} as {names[0]}, "
+                        "which cannot become a table of Snowflake",
+                        hint='return a Snowpark, pandas, polars or Arrow table, or leave out storage="table"',
+                    )
+                )
+            else:
                 problems.append(
                     GraphProblem(
                         f"node {node.name!r} (plugin {node.origin.distribution}) writes {dataset!r} as {names[0]}, "

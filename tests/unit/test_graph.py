@@ -94,7 +94,7 @@ def test_all_problems_of_a_pipeline_are_one_message():
     )
 
     with pytest.raises(PipelineError) as caught:
-        graph(*nodes, storable=lambda names: None if names == ("kit.Axes",) else "json")
+        graph(*nodes, storable=lambda names, storage: None if names == ("kit.Axes",) else "json")
 
     text = str(caught.value)
     assert len(caught.value.problems) == 4

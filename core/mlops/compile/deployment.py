@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import mlops
@@ -16,10 +16,8 @@ from mlops.compile.services import services_of
 from mlops.compile.specification import Specification
 from mlops.compile.tasks import task_graph
 from mlops.errors import DatasetError, GraphProblem, MlopsError, PipelineError, SettingsError
-from mlops.graph import Graph
+from mlops.graph import Graph, Storable
 from mlops.targets import Pool, Target
-
-Storable = Callable[[Sequence[str]], object]
 
 
 def deployment_of(

@@ -6,7 +6,7 @@ group and comes back into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from mlops.compile.quantities import memory_bytes
 from mlops.compile.specification import Specification
 from mlops.errors import GraphProblem, MlopsError, SettingsError, closest
-from mlops.graph import Graph
+from mlops.graph import Graph, Storable
 from mlops.nodes import Node
 from mlops.targets import NodeOptions, Pool, Target
 
@@ -143,7 +143,7 @@ def job_of(
     return job
 
 
-def crossings(graph: Graph, jobs: Sequence[Job], storable: Callable[[Sequence[str]], object]) -> Iterator[MlopsError]:
+def crossings(graph: Graph, jobs: Sequence[Job], storable: Storable) -> Iterator[MlopsError]:
     """Yield a problem for each dataset that goes from one container to another and that nothing stores.
 
     Nothing in memory crosses a container: what another one reads has to be written.
@@ -156,7 +156,7 @@ def crossings(graph: Graph, jobs: Sequence[Job], storable: Callable[[Sequence[st
         writer = graph.node(edge.source)
         for dataset in edge.datasets:
             names = writer.output_types.get(dataset, ())
-            if names and storable(names) is None:
+            if names and storable(names, writer.storage.get(dataset, "file")) is None:
                 yield GraphProblem(
                     f"dataset {dataset!r} ({names[0]}) goes from {source.title} to another container, and no serializer "
                     "stores it",

@@ -77,6 +77,15 @@ def _table(path: Path, rows: int) -> Preview:
     return Preview(schema, cells, text + _more(total, len(cells), "rows"))
 
 
+def _snowflake_table(path: Path, rows: int) -> Preview:
+    """Show what a table of Snowflake is called and which columns it has; its rows are not fetched."""
+    from json import loads
+
+    note = loads(path.read_bytes())
+    schema = tuple((name, kind) for name, kind in note["columns"])
+    return Preview(schema, [], f"{note['rows']:,} rows in the table {note['table']}" if rows else "")
+
+
 def _array(path: Path, rows: int) -> Preview:
     import numpy
 
@@ -201,6 +210,7 @@ def _more(total: int, shown: int, noun: str) -> str:
 
 _LOOKS: dict[str, Callable[[Path, int], Preview]] = {
     "parquet": _table,
+    "table": _snowflake_table,
     "npy": _array,
     "json": _json,
     "bytes": _bytes,

@@ -6,7 +6,8 @@ the graph can prove that an edge can be stored before anything runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from mlops.datasets.arrays import ArraySerializer
 from mlops.datasets.figures import FigureSerializer, PngSerializer, SvgSerializer
@@ -21,6 +22,7 @@ from mlops.datasets.models import (
 from mlops.datasets.names import MANIFEST_SUFFIX
 from mlops.datasets.plain import JsonSerializer
 from mlops.datasets.serializer import BytesSerializer, Facts, Serializer, StreamSerializer, UnstorableError
+from mlops.datasets.tables import PACKAGES, TableSerializer
 from mlops.datasets.tabular import ParquetSerializer
 from mlops.errors import PluginError, UnknownNameError
 
@@ -59,13 +61,15 @@ class Serializers:
         plugins: Iterable[tuple[str, Serializer]] = (),
         *,
         allow_pickle: bool = False,
+        session: Callable[[], Any] | None = None,  # Any: snowflake.snowpark.Session, or None
     ) -> None:
-        """``plugins`` are pairs of the distribution and its serializer.
+        """``plugins`` are pairs of the distribution and its serializer; ``session`` gives the one that tables are kept with.
 
         Raises:
             PluginError: a plugin's serializer is malformed, or two plugins store one type or use one name.
         """
         self.allow_pickle = allow_pickle
+        self._table = TableSerializer(session)
         self._by_name: dict[str, Serializer] = {}
         self._by_type: dict[str, list[Serializer]] = {}
         self._by_extension: dict[str, Serializer] = {}
@@ -78,7 +82,7 @@ class Serializers:
                 if owner != distribution:
                     raise _conflict(claim, owner, distribution)
             self._add(serializer)
-        for serializer in built_in:
+        for serializer in (*built_in, self._table):
             if serializer.name in self._by_name:
                 claim = ("name", serializer.name)
                 raise _conflict(claim, owners[claim], _BUILT_IN)
@@ -96,12 +100,14 @@ class Serializers:
         """
         return self.candidates(value)[0]
 
-    def candidates(self, value: object) -> tuple[Serializer, ...]:
-        """Return the serializers to try on a value, best first; never empty.
+    def candidates(self, value: object, storage: str = "file") -> tuple[Serializer, ...]:
+        """Return the serializers to try on a value, best first; never empty. A table without a session is kept as a file.
 
         Raises:
             UnstorableError: nothing stores this type.
         """
+        if storage == "table" and self._table.available:
+            return (self._table,)
         kind = type(value)
         found = self._candidates.get(kind)
         if found is None:
@@ -135,8 +141,11 @@ class Serializers:
         serializer = self._by_extension.get(extension.lower())
         return None if isinstance(serializer, PickleSerializer) and not self.allow_pickle else serializer
 
-    def storable(self, names: Sequence[str]) -> str | None:
+    def storable(self, names: Sequence[str], storage: str = "file") -> str | None:
         """Return the name of the serializer that stores a type; None proves that nothing does."""
+        if storage == TableSerializer.name:
+            known = any(name.partition(".")[0] in PACKAGES for name in names)
+            return TableSerializer.name if known else None
         serializer = self.for_type(names)
         if serializer is not None:
             return serializer.name
@@ -157,7 +166,12 @@ class Serializers:
             yield from self._by_type.get(name, ())
 
 
-def builtin(plugins: Iterable[tuple[str, Serializer]] = (), *, allow_pickle: bool = False) -> Serializers:
+def builtin(
+    plugins: Iterable[tuple[str, Serializer]] = (),
+    *,
+    allow_pickle: bool = False,
+    session: Callable[[], Any] | None = None,  # Any: snowflake.snowpark.Session, or None
+) -> Serializers:
     """Return the serializers of mlops, and those of plugins: pairs of distribution and serializer.
 
     Raises:
@@ -180,6 +194,7 @@ def builtin(plugins: Iterable[tuple[str, Serializer]] = (), *, allow_pickle: boo
         ),
         plugins,
         allow_pickle=allow_pickle,
+        session=session,
     )
 
 

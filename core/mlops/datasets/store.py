@@ -44,8 +44,10 @@ class FileStore:
         self._manifests: dict[str, Manifest] | None = None
         self._hashed: dict[str, tuple[str, State]] = {}
 
-    def write(self, name: str, value: object) -> DatasetRecord:
+    def write(self, name: str, value: object, *, storage: str = "file") -> DatasetRecord:
         """Store a value and return its record. It exists once the manifest of its node is committed.
+
+        ``storage`` is ``table`` for one that stays in Snowflake, where the run has a session.
 
         A path inside this folder is a file that the node itself wrote, and stays where it is (see ``adopt``).
 
@@ -56,7 +58,7 @@ class FileStore:
         stem = dataset_file_name(name)
         refusals: list[UnstorableError] = []
         try:
-            for serializer in self.serializers.candidates(value):
+            for serializer in self.serializers.candidates(value, storage):
                 try:
                     return self._write(name, stem, value, serializer)
                 except UnstorableError as refusal:

@@ -93,11 +93,12 @@ def choose_connection(
     known: Iterable[Knowledge],
     *,
     name: str | None = None,
+    tables: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> ConnectionChoice:
     """Return where a run of these nodes takes its connection from; nowhere when none asks for a service.
 
-    ``name`` is a section of connections.toml that the command line gives.
+    ``tables`` says that one of the inputs is a table of Snowflake. ``name`` is a section of connections.toml that the command line gives.
 
     Raises:
         RunError, UsageError: see ``connection_for``.
@@ -106,7 +107,7 @@ def choose_connection(
     services = (
         settings.services if given or settings.chosen_target.services is None else settings.chosen_target.services
     )
-    if services == "none" or not any(node.services for node in nodes):
+    if services == "none" or not (tables or any(node.services or node.storage for node in nodes)):
         return ConnectionChoice("none", "no node asks for a service" if services != "none" else "services are none")
     if services == "embedded":
         return _embedded(settings, known, "services are embedded") or _refuse_embedded()

@@ -167,7 +167,7 @@ def _call_and_commit(
     if hooks:
         _ask_guards(order, values, hooks)
     store = stores.own
-    records = tuple(store.write(name, one) for name, one in values.items())
+    records = tuple(store.write(name, one, storage=node.storage.get(name, "file")) for name, one in values.items())
     from mlops.datasets.manifest import Manifest  # not needed before the function has run
 
     store.commit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -43,9 +44,11 @@ class LocalPreparation(Struct, frozen=True):
         from mlops.runs.stores import Stores
 
         hooks, told = observers_of(self.known, self.hook_seconds)
+        services = services_for(self.connection, on_fallback=told)
+        session = partial(services.get, "session")
         return {
-            "stores": Stores(self.folder, self.known, allow_pickle=self.allow_pickle),
-            "services": services_for(self.connection, on_fallback=told),
+            "stores": Stores(self.folder, self.known, allow_pickle=self.allow_pickle, session=session),
+            "services": services,
             "hooks": hooks,
             "echo": sys.stderr if self.echo else None,
         }

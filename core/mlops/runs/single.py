@@ -67,10 +67,11 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     started = time.time()
     run_id = new_run_id(started)
     folder = os.path.join(settings.data, node.name, run_id)
-    choice = choose_connection(settings, (node,), found.hooked, name=request.connection)
     parameters, inputs = _inputs(
         node, request, project, Stores(folder, found.hooked, allow_pickle=settings.allow_pickle)
     )
+    tables = any(source.record is not None and source.record.serializer == "table" for source in inputs.values())
+    choice = choose_connection(settings, (node,), found.hooked, name=request.connection, tables=tables)
     run = RunInfo(
         run_id=run_id,
         pipeline=node.name,

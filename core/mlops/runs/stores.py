@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,19 @@ if TYPE_CHECKING:
 class Stores:
     """Datasets by the folder of their run. Until one is read or written, nothing of ``mlops.datasets`` is imported."""
 
-    def __init__(self, folder: str, known: Iterable[Knowledge] = (), *, allow_pickle: bool = False) -> None:
-        """``folder`` is the one of the run that writes; ``known`` are the plugins whose serializers are used."""
-        self._folder, self._known, self._allow_pickle = folder, tuple(known), allow_pickle
+    def __init__(
+        self,
+        folder: str,
+        known: Iterable[Knowledge] = (),
+        *,
+        allow_pickle: bool = False,
+        session: Callable[[], object | None] | None = None,
+    ) -> None:
+        """``folder`` is the one of the run that writes; ``known`` are the plugins whose serializers are used.
+
+        ``session`` gives the Snowpark session that table datasets are kept with, made when the first one is.
+        """
+        self._folder, self._known, self._allow_pickle, self._session = folder, tuple(known), allow_pickle, session
         self._others: dict[str, FileStore] = {}
 
     @cached_property
@@ -25,7 +35,7 @@ class Stores:
         """The built-in serializers and those of the plugins."""
         from mlops.plugins.serializers import serializers_of
 
-        return serializers_of(self._known, allow_pickle=self._allow_pickle)
+        return serializers_of(self._known, allow_pickle=self._allow_pickle, session=self._session)
 
     @cached_property
     def own(self) -> FileStore:

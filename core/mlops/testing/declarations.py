@@ -265,7 +265,7 @@ def _unstorable(subject: Subject, members: set[str]) -> list[Finding]:
         for node in subject.nodes
         if node.full_name not in members
         for dataset, names in node.output_types.items()
-        if names and serializers.storable(names) is None
+        if names and serializers.storable(names, node.storage.get(dataset, "file")) is None
     ]
 
 

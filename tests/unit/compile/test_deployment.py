@@ -245,9 +245,9 @@ def test_a_dataset_that_nothing_stores_may_pass_inside_a_container_and_not_betwe
     maker = samples.node("a", writes=["lock"], output_types={"lock": ("threading.Lock",)}, group="g")
     near, far = samples.node("b", reads=["lock"], group="g"), samples.node("c", reads=["lock"])
 
-    assert samples.deployment(maker, near, storable=lambda names: None).tasks
+    assert samples.deployment(maker, near, storable=lambda names, storage: None).tasks
     with pytest.raises(PipelineError, match=r"dataset 'lock' \(threading.Lock\) goes from group 'g'"):
-        samples.deployment(maker, near, far, storable=lambda names: None)
+        samples.deployment(maker, near, far, storable=lambda names, storage: None)
 
 
 def test_a_serving_node_is_a_service_with_its_function_and_no_task(samples):

@@ -31,6 +31,7 @@ def apply(session: Session, expression: Expr) -> Expr:
     if session.temporary_tables:
         place_temporary_tables(session, expression)
     name_select_items(expression)
+    sum_up_hashes(expression)
     number_values_columns(expression)
     return expression
 
@@ -129,6 +130,19 @@ def _distinct_alias(item: Expr) -> Expr:
         if source != target and source.upper() == target.upper():
             item.set("this", exp.Coalesce(this=item.this, expressions=[exp.Null()]))
     return item
+
+
+def sum_up_hashes(expression: Expr) -> None:
+    """HASH_AGG(a, b): the sum of the rows' hashes, which does not depend on their order; Snowflake's is another number."""
+    for call in list(expression.find_all(exp.HashAgg)):
+        columns = [call.this, *call.expressions]
+        if any(column.is_star for column in columns):
+            continue  # which columns a star stands for is known to DuckDB alone: it refuses the function
+        row = exp.cast(
+            exp.Anonymous(this="hash", expressions=[column.copy() for column in columns]), "hugeint", dialect="duckdb"
+        )
+        total = exp.Mod(this=exp.Paren(this=exp.Sum(this=row)), expression=exp.Literal.number(2**63))
+        call.replace(exp.cast(exp.Paren(this=exp.Coalesce(this=total, expressions=[exp.Literal.number(0)])), "bigint"))
 
 
 def number_values_columns(expression: Expr) -> None:
