@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from msgspec import Struct
@@ -118,13 +119,19 @@ def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> int:
             auth_mode=session.auth_mode,
             executor="container",
         )
+        services = SnowflakeServices(session)
         work = _Work(
             environment=environment,
             run=run,
             shared=shared,
             config=config,
-            stores=Stores(folder, hooked, allow_pickle=project.settings.allow_pickle),
-            services=SnowflakeServices(session),
+            stores=Stores(
+                folder,
+                hooked,
+                allow_pickle=project.settings.allow_pickle,
+                session=partial(services.get, "session"),
+            ),
+            services=services,
             hooks=hooks,
             log=log,
         )
