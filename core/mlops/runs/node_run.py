@@ -123,13 +123,14 @@ def run_node(
                 )
                 if own_log:
                     traceback.print_exc(file=log)
+            untold = _tracked(services, order, metrics, outcome.state is State.SUCCEEDED)
             if hooks:
                 event = "after_node_run" if outcome.state is State.SUCCEEDED else "on_node_error"
                 hooks.observe(event, run=order.run, node=node, outcome=outcome)
     finally:
         used = log.used
         log.close()
-    warnings = tuple(str(error) for error in hooks.taken_errors()) if hooks else ()
+    warnings = (*untold, *(str(error) for error in hooks.taken_errors())) if hooks else untold
     if services.fallback is not None:
         outcome = replace(outcome, auth_mode=services.auth_mode)
         warnings = (str(services.fallback), *warnings)
@@ -187,6 +188,27 @@ def _call_and_commit(
         )
     )
     return records
+
+
+def _tracked(services: Services, order: Order, metrics: list[Metric], succeeded: bool) -> tuple[str, ...]:
+    """Tell Snowflake's experiments what the node measured, if it has a session, and return what they were not told."""
+    if not metrics or not services.has_session:
+        return ()
+    from mlops.runs.measured import measured  # not needed by a node without a session
+
+    told = measured(
+        pipeline=order.run.pipeline,
+        node=order.node.name,
+        run_id=order.run.run_id,
+        parameters=order.parameters,
+        metrics=metrics,
+        succeeded=succeeded,
+    )
+    try:
+        services.track(told)
+    except MlopsError as cause:  # what a node measured is in the run's own record as well
+        return (f"metrics of {order.node.name} are in no experiment: {cause}",)
+    return tuple(f"experiment {told.experiment}, run {told.run}: left out {one}" for one in told.left_out)
 
 
 def _ask_guards(order: Order, values: Mapping[str, object], hooks: Hooks) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mlops.runs.connection import AuthFallback, Connection
+    from mlops.runs.measured import Measured
 
 
 class Services(Protocol):
@@ -25,6 +26,17 @@ class Services(Protocol):
 
     def tag(self, text: str) -> None:
         """Put a text on what is asked of Snowflake from now on."""
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open: what costs one is done only then."""
+
+    def track(self, measured: Measured) -> None:
+        """Write what a node measured into Snowflake's experiments, with the session there is.
+
+        Raises:
+            AccountError: Snowflake refuses it, or its packages are missing.
+        """
 
     def close(self) -> None:
         """End the session, if one was made."""
@@ -46,6 +58,7 @@ class NoServices:
 
     auth_mode = "none"
     fallback = None
+    has_session = False
 
     def get(self, name: str) -> None:
         """Return None, whatever the name."""
@@ -53,6 +66,9 @@ class NoServices:
 
     def tag(self, text: str) -> None:
         """Do nothing: nothing is asked of Snowflake."""
+
+    def track(self, measured: Measured) -> None:
+        """Do nothing: there is no Snowflake to tell."""
 
     def close(self) -> None:
         """Do nothing: there is nothing to end."""

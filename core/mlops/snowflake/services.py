@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops.errors import AccountError
 from mlops.runs.connection import AuthFallback, Connection
+from mlops.runs.measured import Measured
 from mlops.snowflake.session import SnowflakeSession
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class SnowflakeServices:
             else SnowflakeSession(connection, on_fallback=on_fallback)
         )
         self._made: dict[str, object] = {}
+        self._place: tuple[str | None, str | None] = (None, None)
 
     @property
     def auth_mode(self) -> str:
@@ -49,6 +51,7 @@ class SnowflakeServices:
             session = self._session.snowpark
             if self._made.get("session") is not session:  # the last one broke, and what was made from it with it
                 self._made = {"session": session}
+                self._place = session.get_current_database(), session.get_current_schema()
             if name not in self._made:
                 self._made[name] = self._make(name, session)
         except ImportError as cause:
@@ -61,6 +64,32 @@ class SnowflakeServices:
                 hint="check the connection, its role, and the privileges on database and schema",
             ) from cause
         return self._made[name]
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open that services were made from."""
+        return bool(self._made) and self._session.is_open
+
+    def track(self, measured: Measured) -> None:
+        """Write what a node measured into the experiment of its pipeline, where the session stood at its start.
+
+        Raises:
+            AccountError: Snowflake refuses it, or its packages are missing.
+        """
+        database, schema = self._place
+        if not database or not schema:
+            raise AccountError("an experiment needs a database and a schema, and the connection has none")
+        try:
+            from mlops.snowflake.experiments import track
+
+            track(self._session.snowpark, measured, database=database, schema=schema)
+        except ImportError as cause:
+            raise AccountError(f"experiments need {cause.name}, which is not installed", hint=_INSTALL) from cause
+        except Exception as cause:  # as above
+            raise AccountError(
+                f"Snowflake keeps no experiment {measured.experiment}: {type(cause).__name__}: {cause}",
+                hint="the role needs CREATE EXPERIMENT on the schema",
+            ) from cause
 
     def tag(self, text: str) -> None:
         """Put a text on what is asked of Snowflake from now on, so that its query history tells which node asked."""
