@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops.nodes import Origin
 from mlops.runs.node_run import Order, Stopped, run_node
 from mlops.runs.outcome import NodeOutcome, interrupted
 from mlops.runs.preparation import Preparation
-from mlops.runs.workers import Execute, Workers, execute_with
-
-if TYPE_CHECKING:
-    pass
+from mlops.runs.workers import workers
 
 
 class InlineExecutor:
@@ -71,33 +67,24 @@ class ProcessExecutor:
 
     def __init__(self, preparation: Preparation, *, width: int, grace: float, origins: Sequence[Origin] = ()) -> None:
         self.width = width
-        self._workers = Workers(partial(_prepared, preparation), origins, grace=grace)
-        self._running: set[str] = set()
+        self._workers = workers(preparation, origins, grace=grace)
 
     def start(self, order: Order) -> None:
         """Start an attempt in a new process."""
         timeout = order.node.timeout
-        self._running.add(order.node.full_name)
-        self._workers.start(order.node.full_name, order, None if timeout is None else timeout.total_seconds())
+        self._workers.start(order, None if timeout is None else timeout.total_seconds())
 
     def wait(self, seconds: float | None) -> Sequence[NodeOutcome]:
         """Return the attempts whose processes have ended."""
-        ended = self._workers.wait(seconds)
-        self._running -= {key for key, _ in ended}
-        return [outcome for _, outcome in ended]
+        return self._workers.wait(seconds)
 
     def stop(self) -> None:
         """Ask every running node to end; one that does not is killed after the grace."""
-        for key in self._running:
-            self._workers.stop(key)
+        self._workers.stop()
 
     def close(self) -> None:
         """End the processes."""
         self._workers.close()
-
-
-def _prepared(preparation: Preparation) -> Execute:
-    return execute_with(preparation)
 
 
 def processors() -> int:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -62,9 +63,8 @@ class NodeLog(io.TextIOBase):
 @contextmanager
 def captured(log: NodeLog) -> Iterator[None]:
     """Send what is printed and logged in this process to ``log`` until the block ends."""
-    root = logging.getLogger()
-    handler = logging.StreamHandler(log)
-    handler.setFormatter(logging.Formatter(FORMAT))
+    root, handler = logging.getLogger(), _handler()
+    handler.stream = log
     level, stdout, stderr = root.level, sys.stdout, sys.stderr
     root.addHandler(handler)
     if level > logging.INFO or level == logging.NOTSET:
@@ -76,6 +76,14 @@ def captured(log: NodeLog) -> Iterator[None]:
         sys.stdout, sys.stderr = stdout, stderr
         root.removeHandler(handler)
         root.setLevel(level)
+
+
+@cache
+def _handler() -> logging.StreamHandler[TextIO | NodeLog]:
+    """The one handler of a process: a node that is forked after it was made need not make its own."""
+    handler: logging.StreamHandler[TextIO | NodeLog] = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(FORMAT))
+    return handler
 
 
 def last_lines(path: str | None, count: int) -> list[str]:

@@ -114,6 +114,32 @@ def interrupted(node: str, attempt: int, started: float) -> NodeOutcome:
     return NodeOutcome(node, State.STOPPED, attempt, started, time.time(), "the run was stopped")
 
 
+def died(code: int) -> ErrorInfo:
+    """Return why an attempt failed whose process ended by itself without an answer; a signal is a negative code."""
+    if code < 0:
+        import signal
+
+        name = signal.Signals(-code).name
+        memory = " (often: out of memory)" if name == "SIGKILL" else ""
+        return ErrorInfo("ProcessDied", f"its process was ended by {name}{memory}", kind="killed")
+    return ErrorInfo(
+        type="ProcessDied",
+        message=f"its process ended with exit code {code} and no answer",
+        hint="a node returns; it does not call os._exit",
+        kind="killed",
+    )
+
+
+def timed_out(seconds: float) -> ErrorInfo:
+    """Return why an attempt failed that was ended because its time was up."""
+    return ErrorInfo(
+        type="TimeoutError",
+        message=f"it did not end within {seconds:g} s and was ended",
+        hint="give it longer, @node(timeout=…), or make it faster",
+        kind="timeout",
+    )
+
+
 def new_run_id(moment: float) -> str:
     """Return an identifier that sorts by time and that no other run has: ``20261123-101500-3f9a1c``."""
     return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(moment))}-{os.urandom(3).hex()}"
