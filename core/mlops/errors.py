@@ -4,6 +4,7 @@
     ├── UsageError                 2: the words on the command line
     ├── ProjectError               1: the project, a plugin or a node
     │   ├── SettingsError              a value of pyproject.toml, mlops.toml or the environment
+    │   ├── JobFileError               a service specification that was written by hand
     │   ├── PluginError                a plugin that could not be loaded
     │   ├── NodeDefinitionError        a node that cannot be described
     │   ├── UnknownNameError           a node, pipeline, run or dataset that does not exist
@@ -71,6 +72,14 @@ class SettingsError(ProjectError):
     def __init__(self, *, place: str, problem: str, hint: str | None = None) -> None:
         self.place = place
         super().__init__(f"{place}: {problem}", hint=hint)
+
+
+class JobFileError(ProjectError):
+    """A job file says what no specification can. ``path`` is where in it, empty for the whole file."""
+
+    def __init__(self, *, file: str, line: int, path: str, problem: str, hint: str | None = None) -> None:
+        self.file, self.line, self.path, self.problem = file, line, path, problem
+        super().__init__(f"{file}:{line}: {path}: {problem}" if path else f"{file}:{line}: {problem}", hint=hint)
 
 
 class PluginError(ProjectError):

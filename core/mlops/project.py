@@ -87,8 +87,12 @@ class Project:
 
         return serializers_of(self.discovery.known, allow_pickle=self.settings.allow_pickle)
 
-    def deployment(self, pipeline: str, *, image: str | None = None) -> Deployment:
+    def deployment(
+        self, pipeline: str, *, image: str | None = None, tell: Callable[[str], None] = lambda text: None
+    ) -> Deployment:
         """Return what Snowflake is to hold for a pipeline on the chosen target, checked as a whole.
+
+        ``tell`` is given what is worth knowing and no error.
 
         Raises:
             UnknownNameError: there is no pipeline or no target of this name.
@@ -96,4 +100,4 @@ class Project:
         """
         from mlops.compile.wanted import wanted_deployment
 
-        return wanted_deployment(self, pipeline, image=image)
+        return wanted_deployment(self, pipeline, environ=os.environ, image=image, tell=tell)

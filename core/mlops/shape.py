@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct, inspect
+from msgspec.structs import replace
 
 from mlops.errors import closest
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
 
+_UNKNOWN = "there is no such setting"
 _WORDS = {dict: "a table", list: "a list", tuple: "a list", str: "text", bool: "a truth value", int: "a number",
           float: "a number", type(None): "nothing"}  # fmt: skip
 
@@ -44,10 +46,13 @@ def dotted(path: Path) -> str:
     return text
 
 
-def fitted(kind: type[T], data: object) -> tuple[T | None, list[Misfit]]:
-    """Return ``data`` as a value of ``kind``, or None with everything that does not fit."""
+def fitted(kind: type[T], data: object, *, noun: str = "setting") -> tuple[T | None, list[Misfit]]:
+    """Return ``data`` as a value of ``kind``, or None with everything that does not fit; ``noun`` names a field of it."""
     whole: Any = kind  # Any: a type is hashable, which the checker doubts of a type variable
-    misfits = list(_misfits(_type_of(whole), data, ()))
+    misfits = [
+        replace(one, problem=one.problem.replace(_UNKNOWN, f"there is no such {noun}"))
+        for one in _misfits(_type_of(whole), data, ())
+    ]
     if misfits:
         return None, misfits
     try:
@@ -105,7 +110,7 @@ def _of_struct(kind: inspect.StructType, value: Any, path: Path) -> Iterator[Mis
             continue
         similar = closest(str(key), fields)
         hint = f"did you mean {similar!r}?" if similar else f"there is: {', '.join(sorted(fields))}"
-        yield Misfit((*path, str(key)), "there is no such setting", hint)
+        yield Misfit((*path, str(key)), _UNKNOWN, hint)
     for name, field in fields.items():
         if field.required and name not in value:
             yield Misfit((*path, name), "it is missing", "it has no default: write it")

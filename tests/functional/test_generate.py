@@ -141,3 +141,36 @@ def test_nothing_is_written_from_a_project_that_is_not_right(project, change, er
 
     assert said in f"{result.exception} {result.exception.hint}"
     assert not (project / "jobs").exists()
+
+
+def test_a_job_file_written_by_hand_is_used_for_its_node_and_kept(project):
+    written = project / "jobs" / "churn" / "train.yaml"
+    written.parent.mkdir(parents=True)
+    written.write_text(
+        "spec:\n  containers:\n  - name: gpu\n    image: <registry>/train:1\n    env: [{name: A, value: 1}]\n"
+    )
+    (project / "mlops.toml").write_text(PROJECT + '[targets.dev.nodes.train_model]\njob = "jobs/churn/train.yaml"\n')
+
+    result = mlops("generate", "churn")
+
+    container = yaml.safe_load((project / "jobs" / "churn" / "job-train-model.yaml").read_text())["spec"]["containers"][
+        0
+    ]
+    assert (container["name"], container["image"]) == ("gpu", "/ml/dev/mlops_images/train:1")
+    assert container["args"] == ["--task", "mlops-churn:train_model"]
+    assert "jobs/churn/train.yaml:5: spec.containers" not in result.stderr
+    assert "jobs/churn/train.yaml:5: env is a list" in result.stderr
+    assert written.read_text().startswith("spec:")
+
+
+def test_a_job_file_is_checked_alone_with_every_problem_and_its_line(project):
+    (project / "good.yaml").write_text("spec: {containers: [{name: a, image: <registry>/x:1}]}\n")
+    (project / "bad.yaml").write_text("spec: {containers: [{name: A, image: <registri>/x:1}]}\n")
+
+    assert mlops("jobs", "check", "good.yaml").stdout == "good.yaml: ok\n"
+    result = mlops("jobs", "check", "good.yaml", "bad.yaml", "--json", fails=SystemExit)
+
+    assert result.exit_code == 1
+    good, bad = json.loads(result.stdout)["files"]
+    assert (good["problems"], bad["problems"][0]["line"]) == ([], 1)
+    assert bad["problems"][0]["hint"] == "did you mean <registry>?"

@@ -30,6 +30,7 @@ COMMANDS = {
     "graph": ("mlops.cli.graph:graph", "Draw a pipeline, or a run of it, as text, Mermaid, DOT or HTML."),
     "init": ("mlops.cli.init:init", "Make a folder a project."),
     "logs": ("mlops.cli.logs:logs", "Show what a node's container wrote in Snowflake."),
+    "jobs": ("mlops.cli.jobs:jobs", "Check job files that were written by hand."),
     "nodes": ("mlops.cli.nodes:nodes", "List and show the nodes that are installed."),
     "pipelines": (
         "mlops.cli.pipelines:pipelines",

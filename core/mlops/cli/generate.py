@@ -96,7 +96,7 @@ def generate(
 def _texts(project: Project, pipeline: str, form: str, command: str) -> dict[str, str]:
     from mlops.compile.files import yaml_files
 
-    deployment = project.deployment(pipeline)
+    deployment = project.deployment(pipeline, tell=lambda text: click.echo(text, err=True))
     if form == "yaml":
         return yaml_files(deployment, command)
     from mlops.compile.exports import dcm_text, sql_text

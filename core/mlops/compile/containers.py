@@ -140,7 +140,7 @@ def check_variables(env: Mapping[str, str], place: str, problems: list[MlopsErro
             reason, hint = f"{name} is set by Snowflake itself", "remove it: the container has it already"
         elif name in OWN_VARIABLES:
             reason, hint = f"{name} is set by mlops itself", "remove it, or choose another name"
-        elif _CREDENTIAL.search(name):
+        elif looks_like_a_credential(name):
             reason, hint = (
                 f"{name} looks like a credential, and a specification is readable",
                 f'keep it in a secret: [[targets.NAME.secrets]] secret = "db.schema.name", variable = "{name}"',
@@ -152,6 +152,11 @@ def check_variables(env: Mapping[str, str], place: str, problems: list[MlopsErro
         else:
             continue
         problems.append(SettingsError(place=f"{place}.{name}", problem=reason, hint=hint))
+
+
+def looks_like_a_credential(name: str) -> bool:
+    """Tell whether a variable of this name holds what nobody should read."""
+    return bool(_CREDENTIAL.search(name))
 
 
 def check_resources(job: Job, target: Target, problems: list[MlopsError]) -> None:

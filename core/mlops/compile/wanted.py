@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from mlops.compile.deployment import deployment_of
+from mlops.compile.job_file import placeholders_of, read_job_file
+from mlops.compile.jobs import options_of
 from mlops.compile.objects import Deployment
+from mlops.compile.specification import Specification
 from mlops.errors import MlopsError, SettingsError, SeveralError, closest
 from mlops.parameters import Layer, settle
+from mlops.pipeline import Stream
 from mlops.project_file import place_of
 
 if TYPE_CHECKING:
+    from mlops.graph import Graph
     from mlops.project import Project
     from mlops.targets import Target
 
 
-def wanted_deployment(project: Project, pipeline: str, *, image: str | None = None) -> Deployment:
+def wanted_deployment(
+    project: Project,
+    pipeline: str,
+    *,
+    environ: Mapping[str, str],
+    image: str | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Deployment:
     """Return what Snowflake is to hold for a pipeline of the project; ``image`` is used in place of the target's.
+
+    ``environ`` gives placeholders of job files a meaning. ``tell`` is given what is worth knowing and no error.
 
     Raises:
         UnknownNameError: there is no pipeline or no target of this name.
@@ -34,14 +50,54 @@ def wanted_deployment(project: Project, pipeline: str, *, image: str | None = No
         Layer(f"pipeline {graph.pipeline.name!r}", graph.pipeline.parameters),
         Layer(f"target {target.name!r}", target.parameters),
     ]
+    if isinstance(graph.pipeline.schedule, Stream):
+        tell(
+            f"pipeline {graph.pipeline.name!r} starts when stream {graph.pipeline.schedule.name} holds rows: one of its nodes "
+            "has to consume them in a statement that writes (INSERT, MERGE …), or it starts again every 30 seconds"
+        )
     return deployment_of(
         graph,
         target,
         project=settings.project,
         parameters=settle(graph.nodes, layers),
         image=image,
+        written=_job_files(graph, target, settings.root, placeholders_of(target, environ), tell),
         storable=project.serializers.storable,
     )
+
+
+def _job_files(
+    graph: Graph, target: Target, root: str, placeholders: Mapping[str, str], tell: Callable[[str], None]
+) -> dict[str, Specification]:
+    """Return the specifications that were written by hand for nodes of the graph."""
+    written: dict[str, Specification] = {}
+    problems: list[MlopsError] = []
+    for node in graph.nodes:
+        file = options_of(node, target).job
+        if file is None:
+            continue
+        try:
+            with open(os.path.join(root, file), encoding="utf-8") as opened:
+                found = read_job_file(opened.read(), file=file, placeholders=placeholders)
+        except (OSError, UnicodeDecodeError) as cause:
+            place = f"targets.{target.name}.nodes.{node.name}.job"
+            problems.append(
+                SettingsError(
+                    place=place,
+                    problem=f"{file!r} cannot be read: {cause}",
+                    hint="write its path from the project's folder",
+                )
+            )
+        except SeveralError as cause:
+            problems.extend(cause.problems)
+        except MlopsError as cause:
+            problems.append(cause)
+        else:
+            written[node.full_name] = found.specification
+            for warning in found.warnings:
+                tell(warning)
+    _raise(problems, "job files have {} problems")
+    return written
 
 
 def _check_node_names(project: Project, target: Target) -> None:
@@ -58,7 +114,11 @@ def _check_node_names(project: Project, target: Target) -> None:
                     hint=f"did you mean {similar!r}?" if similar else "mlops nodes list shows their names",
                 )
             )
+    _raise(problems, "{} settings are not right")
+
+
+def _raise(problems: Sequence[MlopsError], summary: str) -> None:
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise SeveralError(f"{len(problems)} settings are not right", problems)
+        raise SeveralError(summary.format(len(problems)), problems)
