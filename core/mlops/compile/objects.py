@@ -115,3 +115,15 @@ class Deployment(Struct, frozen=True):
     def root(self) -> Task:
         """The task that a run starts with; it is named after the pipeline."""
         return self.tasks[0]
+
+    @property
+    def objects(self) -> tuple[ComputePool | ImageRepository | Stage | Service | ServiceFunction | Task, ...]:
+        """Every object, in an order in which each comes after those it needs."""
+        return (
+            *self.compute_pools,
+            *self.image_repositories,
+            *self.stages,
+            *self.services,
+            *self.functions,
+            *self.tasks,
+        )

@@ -1,0 +1,321 @@
+"""Applying a plan: the lock, everything but tasks, the graph level by level, and its root started again at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mlops.compile.objects import ImageRepository, Task
+from mlops.deploy.account import Account, ExistsError
+from mlops.deploy.calls import PAUSES, Call, Calls, Progress
+from mlops.deploy.consequences import suspended_calls
+from mlops.deploy.levels import levels_of
+from mlops.deploy.lock import (
+    Lock,
+    comment_of_lock,
+    is_alive,
+    kept,
+    lock_name,
+    lock_number,
+    lock_of,
+    new_lock,
+    task_of_lock,
+)
+from mlops.deploy.ownership import Object
+from mlops.deploy.plan import KINDS, Action, Plan, Step
+from mlops.deploy.undo import Undo
+from mlops.errors import AccountError, MlopsError, SeveralError
+
+TASK = KINDS["Task"]
+
+
+class Applied(Struct, frozen=True):
+    """What came of it: how many calls changed something, and what a person should know."""
+
+    calls: int
+    seconds: float
+    root_started: bool
+    warnings: tuple[str, ...] = ()
+
+
+class BlockedPlanError(AccountError):
+    """A plan that cannot be applied, with every reason and its mend."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.problems = plan.problems
+        several = SeveralError(
+            f"{plan.deployment.pipeline} cannot be deployed to {plan.deployment.database}.{plan.deployment.schema}",
+            [MlopsError(problem.message, hint=problem.hint) for problem in plan.problems],
+        )
+        super().__init__(several.message)
+
+
+class MovedError(AccountError):
+    """What the plan was made of is not what is there any more. Nothing was changed."""
+
+    def __init__(self, pipeline: str, what: str) -> None:
+        super().__init__(
+            f"{pipeline} was not deployed: {what}",
+            hint="somebody else is at work on it: look at mlops plan, and try again",
+        )
+
+
+class AnotherDeployError(AccountError):
+    """Another deploy of the same pipeline is under way. Nothing was changed."""
+
+    def __init__(self, pipeline: str, lock: Lock | None) -> None:
+        self.lock = lock
+        super().__init__(
+            f"another deploy of {pipeline} is under way" + (f": {lock}" if lock else ""),
+            hint="wait for its end; if its machine is gone, try again in half a minute",
+        )
+
+
+class DeployFailedError(AccountError):
+    """A deploy that failed on its way. ``kept`` tells what could not be put back, nothing if all is as it was."""
+
+    def __init__(self, plan: Plan, cause: BaseException, undo: Undo, *, stopped: bool) -> None:
+        self.kept, self.lost = tuple(undo.kept), tuple(undo.lost)
+        self.root_suspended = undo.root_suspended
+        root = plan.deployment.root.name
+        why = "it was stopped" if stopped else str(cause)
+        lines = [f"{plan.deployment.pipeline} was not deployed: {why}"]
+        if self.kept:
+            lines.append("what had been written was put back, but for this:")
+            lines += [f"  - {one}" for one in self.kept]
+        else:
+            lines.append("what had been written was put back")
+        lines += [f"  - {one}" for one in self.lost]
+        if self.root_suspended:
+            lines.append(f"the root task {root} is SUSPENDED: no run starts until the next deploy has ended well")
+        given = cause.hint if isinstance(cause, MlopsError) else None
+        hint = given or "deploy again once the cause is mended: it goes on from what is there"
+        super().__init__("\n".join(lines), hint=hint)
+
+
+def apply(
+    plan: Plan,
+    account: Account,
+    pool: Executor,
+    *,
+    progress: Progress = lambda done, total, what: None,
+    pauses: tuple[float, ...] = PAUSES,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Applied:
+    """Do what a plan says; an empty one does nothing.
+
+    What fails is put back, as far as the account lets us. The process may be killed at any call: the next deploy finds
+    the lock, and brings the graph to what it wants then.
+
+    Raises:
+        BlockedPlanError: the plan has problems.
+        AnotherDeployError, MovedError: somebody else is at work. Nothing was changed.
+        DeployFailedError: a call failed, or the process was told to stop.
+    """
+    if plan.problems:
+        raise BlockedPlanError(plan)
+    started = plan.root is not None and plan.root.started
+    if plan.is_empty:
+        return Applied(0, 0.0, started)
+    begun = time.monotonic()
+    calls = Calls(pool, total=count_of_calls(plan), progress=progress, pauses=pauses, sleep=sleep)
+    work = _Work(plan, account, calls, sleep)
+    return replace(work.go(), seconds=time.monotonic() - begun)
+
+
+def count_of_calls(plan: Plan) -> int:
+    """Return about how many calls change something when this plan is applied."""
+    if plan.is_empty:
+        return 0
+    others = sum(step.kind != TASK for step in plan.steps)
+    suspends = plan.touches_tasks and plan.root is not None and plan.root.started
+    resumes = plan.start_root and (plan.touches_tasks or plan.resumes_root)
+    graph = suspended_calls(plan) - 1 if plan.touches_tasks else 0
+    if _whole_graph(plan):
+        graph -= len(_waiting(plan)) - len(_finalizers(plan, _waiting(plan)))
+    return 2 + len(plan.locks) + others + suspends + graph + resumes
+
+
+def _tasks(plan: Plan, *actions: Action) -> list[Step]:
+    return [step for step in plan.steps if step.kind == TASK and step.action in actions]
+
+
+def _whole_graph(plan: Plan) -> bool:
+    """Whether one call may resume the root and all below it: nobody wants one of them suspended, and it saves calls."""
+    return plan.start_root and not plan.suspended and not plan.left and len(_waiting(plan)) > 1
+
+
+def _waiting(plan: Plan) -> list[str]:
+    """Return the tasks below the root that are suspended and must be started."""
+    root = plan.deployment.root.name
+    return [*(step.name for step in _tasks(plan, Action.CREATE) if step.name != root), *plan.resume]
+
+
+def _finalizers(plan: Plan, names: Iterable[str]) -> list[str]:
+    finalizers = {task.name for task in plan.deployment.tasks if task.finalize}
+    return [name for name in names if name in finalizers]
+
+
+class _Work:
+    """The calls of one plan, in their order."""
+
+    def __init__(self, plan: Plan, account: Account, calls: Calls, sleep: Callable[[float], None]) -> None:
+        self.plan, self.account, self.calls, self._sleep = plan, account, calls, sleep
+        self.root = plan.deployment.root.name
+        self.undo = Undo(plan, account, calls)
+
+    def go(self) -> Applied:
+        lock, name = self._locked()
+        with kept(lock, name, self.account):
+            try:
+                self._check_root()
+            except BaseException:
+                self._unlock(name, lock, whole=True)
+                raise
+            try:
+                self._change()
+            except BaseException as cause:
+                whole = self.undo.all()
+                self._unlock(name, lock, whole=whole and self.plan.lock is None)
+                stopped = not isinstance(cause, Exception)
+                raise DeployFailedError(self.plan, cause, self.undo, stopped=stopped) from cause
+            warnings = self._unlock(name, lock, whole=True)
+        return Applied(self.calls.done, 0.0, self.plan.start_root, warnings)
+
+    # -- the lock
+
+    def _locked(self) -> tuple[Lock, str]:
+        """Create the lock, and return it with the name of its task."""
+        number = 1
+        if self.plan.locks:
+            self._take_over()
+            number = (lock_number(self.root, self.plan.locks[-1]) or 0) + 1
+        lock = new_lock(root_started=self.plan.start_root, suspended=self.plan.suspended)
+        name = lock_name(self.root, number)
+        try:
+            self.calls.one("lock", lambda: self.account.create(task_of_lock(name), comment_of_lock(lock)))
+        except ExistsError:
+            there = self.account.find(Task, name)
+            holder = None if there is None else lock_of(there)
+            if holder is None or holder.id != lock.id:
+                raise AnotherDeployError(self.plan.deployment.pipeline, holder) from None
+        for old in self.plan.locks:
+            self.calls.one(f"drop lock {old}", lambda old=old: self.account.drop(Task, old))  # type: ignore[misc]
+        return lock, name
+
+    def _take_over(self) -> None:
+        there = self.account.find(Task, self.plan.locks[-1])
+        if there is None:
+            raise MovedError(self.plan.deployment.pipeline, "another deploy has just ended")
+        if is_alive(there, self.account, sleep=self._sleep):
+            raise AnotherDeployError(self.plan.deployment.pipeline, lock_of(there))
+
+    def _unlock(self, name: str, lock: Lock, *, whole: bool) -> tuple[str, ...]:
+        """Drop the lock, or leave it for the next deploy with a word that nobody holds it."""
+        try:
+            if whole:
+                self.calls.repeated(lambda: self.account.drop(Task, name))
+            else:
+                left = comment_of_lock(replace(lock, abandoned=True))
+                self.calls.repeated(lambda: self.account.put(task_of_lock(name), left))
+        except AccountError as cause:
+            return (f"the lock {name} could not be dropped ({cause}): the next deploy does that",)
+        return ()
+
+    def _check_root(self) -> None:
+        """Refuse to go on from a state that is not that of the plan any more."""
+        found, planned = self.account.find(Task, self.root), self.plan.root
+        if (found is None) != (planned is None):
+            raise MovedError(self.plan.deployment.pipeline, f"{self.root} was created or dropped meanwhile")
+        if found and planned and (found.comment, found.started) != (planned.comment, planned.started):
+            raise MovedError(self.plan.deployment.pipeline, f"{self.root} was changed meanwhile")
+
+    # -- the changes
+
+    def _change(self) -> None:
+        for kind in ("ComputePool", "ImageRepository", "Stage", "Service", "ServiceFunction"):
+            self._write(step for step in self.plan.steps if step.kind == KINDS[kind] and step.wanted is not None)
+        if self.plan.touches_tasks:
+            self._change_graph()
+        elif self.plan.resumes_root:
+            self.calls.one(f"resume {self.root}", lambda: self.account.resume(self.root))
+        self._drop([step for step in self.plan.of(Action.DROP) if step.kind != TASK])
+
+    def _change_graph(self) -> None:
+        if self.plan.root is not None and self.plan.root.started:
+            self._suspend()
+        self.calls.unblock = lambda: self.account.suspend(self.root)
+        writes = {step.name: step for step in _tasks(self.plan, Action.CREATE, Action.CHANGE)}
+        levels = levels_of(self.plan.deployment.tasks)
+        finalizers = [name for name, step in writes.items() if isinstance(step.wanted, Task) and step.wanted.finalize]
+        for level in levels:
+            self._write(writes[one.name] for one in level if one.name in writes and one.name not in finalizers)
+        self._drop(_tasks(self.plan, Action.DROP))
+        self._write(writes[name] for name in finalizers)
+        self._resume()
+
+    def _suspend(self) -> None:
+        self.undo.suspended = True
+        self.calls.one(f"suspend {self.root}", lambda: self.account.suspend(self.root))
+
+    def _write(self, steps: Iterable[Step]) -> None:
+        self.calls.all(Call(f"{step.action.value} {step.kind} {step.name}", self._writing(step)) for step in steps)
+
+    def _writing(self, step: Step) -> Callable[[], None]:
+        wanted, comment = step.wanted, step.comment or ""
+
+        def write() -> None:
+            if wanted is None:
+                return
+            self.undo.touch(step)
+            if step.action is Action.CHANGE:
+                self.account.put(wanted, comment)
+            else:
+                self._create(step, wanted, comment)
+
+        return write
+
+    def _create(self, step: Step, wanted: Object, comment: str) -> None:
+        try:
+            self.account.create(wanted, comment)
+        except ExistsError:
+            if isinstance(wanted, ImageRepository):  # it says nothing of whose it is, and serves as it is
+                self.undo.forget(step)
+                return
+            there = self.account.find(type(wanted), step.name)
+            if there is None or there.comment != comment:  # else it is what a call made whose answer was lost
+                self.undo.forget(step)
+                raise
+
+    def _drop(self, steps: list[Step]) -> None:
+        """Drop what is not wanted, what comes last first."""
+        tasks = [step.held.value for step in steps if step.held is not None and isinstance(step.held.value, Task)]
+        by_name = {step.name: step for step in steps}
+        for level in reversed(levels_of(tasks)):
+            self.calls.all(self._dropping(by_name.pop(task.name)) for task in level)
+        self.calls.all(self._dropping(step) for step in by_name.values())
+
+    def _dropping(self, step: Step) -> Call:
+        def drop() -> None:
+            if step.held is not None:
+                self.undo.touch(step)
+                self.account.drop(type(step.held.value), step.name)
+
+        return Call(f"drop {step.kind} {step.name}", drop)
+
+    def _resume(self) -> None:
+        whole = _whole_graph(self.plan)
+        waiting = _waiting(self.plan)
+        if whole:  # whether the one call also resumes a finalizer is not documented
+            waiting = _finalizers(self.plan, waiting)
+        self.calls.all(Call(f"resume {name}", lambda name=name: self.account.resume(name)) for name in waiting)  # type: ignore[misc]
+        self.calls.unblock = lambda: None  # from here on the root may be started
+        self.undo.resumed = True
+        if whole:
+            self.calls.one(f"resume {self.root} and all below it", lambda: self.account.resume_graph(self.root))
+        elif self.plan.start_root:
+            self.calls.one(f"resume {self.root}", lambda: self.account.resume(self.root))

@@ -1,0 +1,150 @@
+"""The lock of a deployment: a task that never runs, made before the first change and dropped after the last.
+
+Only one deploy can create it, so of two at once one goes on. Its comment tells who deploys, and what must be true at the
+end: whether the root was started, and which tasks a person had suspended. A deploy that is killed leaves it behind; the
+next one finds it in the listing it makes anyway, takes it over, and so knows what to resume.
+
+A holder says every few seconds that it is alive, so nobody has to compare clocks of machines. A lock that was taken over
+is a new one with the next number: creating it is what only one can do.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mlops.compile.objects import Task
+from mlops.deploy.account import Account, Held
+from mlops.deploy.ownership import MANAGED_BY
+from mlops.errors import AccountError
+
+BEAT_SECONDS = 10.0
+WATCH_SECONDS = 25.0
+"""How long a lock of another machine is watched before it counts as left behind."""
+
+_KEY = "deploying"
+_HELD_HERE: set[str] = set()
+"""Ids of the locks that this process holds: its own number says nothing about which of its deploys is alive."""
+
+
+class Lock(Struct, frozen=True, omit_defaults=True):
+    """What the comment of a lock says. ``suspended`` are tasks that stay suspended, ``abandoned`` that its holder gave up."""
+
+    id: str
+    host: str
+    pid: int
+    since: str
+    root_started: bool
+    suspended: tuple[str, ...] = ()
+    beat: int = 0
+    abandoned: bool = False
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, since {self.since}"
+
+
+class LockLostError(AccountError):
+    """Another deploy has taken the lock."""
+
+
+def new_lock(*, root_started: bool, suspended: tuple[str, ...] = ()) -> Lock:
+    """Return a lock that this process is to hold."""
+    since = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Lock(uuid4().hex[:12], socket.gethostname(), os.getpid(), since, root_started, suspended)
+
+
+def lock_name(root: str, number: int = 1) -> str:
+    """Return the name of a lock of the graph with this root; no node's task is named so."""
+    return f"{root}$$DEPLOY{number}"
+
+
+def lock_number(root: str, name: str) -> int | None:
+    """Return the number of a lock of this graph, None for the name of any other task."""
+    number = name.removeprefix(f"{root}$$DEPLOY")
+    return int(number) if number != name and number.isdecimal() else None
+
+
+def lock_of(held: Held[Task]) -> Lock | None:
+    """Return what a lock's comment says; None for a task that is no lock of ours."""
+    with suppress(msgspec.DecodeError, msgspec.ValidationError):
+        said = msgspec.json.decode(held.comment or "")
+        if isinstance(said, dict) and said.get("managed-by") == MANAGED_BY and _KEY in said:
+            return msgspec.convert(said[_KEY], Lock)
+    return None
+
+
+def comment_of_lock(lock: Lock) -> str:
+    """Return the comment that says this."""
+    return msgspec.json.encode({"managed-by": MANAGED_BY, _KEY: msgspec.to_builtins(lock)}).decode()
+
+
+def task_of_lock(name: str) -> Task:
+    """Return the task that a lock is: it belongs to no graph, has no schedule, and is never resumed."""
+    return Task(name, "SELECT 'a deploy of mlops is under way'")
+
+
+def is_alive(
+    held: Held[Task], account: Account, *, watch: float = WATCH_SECONDS, sleep: Callable[[float], None] = time.sleep
+) -> bool:
+    """Tell whether the holder of a lock is still at work; for a holder on another machine that takes a while."""
+    lock = lock_of(held)
+    if lock is None or lock.abandoned:
+        return False
+    if lock.id in _HELD_HERE:
+        return True
+    if lock.host == socket.gethostname():
+        return lock.pid != os.getpid() and _runs(lock.pid)
+    watched = 0.0
+    while watched < watch:
+        sleep(1.0)
+        watched += 1.0
+        now = account.find(Task, held.value.name)
+        seen = None if now is None else lock_of(now)
+        if seen is None or seen.id != lock.id or seen.abandoned:
+            return False
+        if seen.beat != lock.beat:
+            return True
+    return False
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def kept(lock: Lock, name: str, account: Account, *, every: float = BEAT_SECONDS) -> Iterator[None]:
+    """Say on the lock that its holder is alive, for as long as the block runs."""
+    done = threading.Event()
+
+    def beat() -> None:
+        count = 0
+        while not done.wait(every):
+            count += 1
+            with suppress(AccountError):  # the writes of the deploy meet the same account, and they tell
+                account.put(task_of_lock(name), comment_of_lock(replace(lock, beat=count)))
+
+    beating = threading.Thread(target=beat, name="mlops-deploy-lock", daemon=True)
+    _HELD_HERE.add(lock.id)
+    beating.start()
+    try:
+        yield
+    finally:
+        done.set()
+        beating.join()
+        _HELD_HERE.discard(lock.id)
