@@ -91,7 +91,7 @@ def test_a_new_project_holds_every_setting_with_its_default_and_can_be_used(heal
     assert ended.returncode == 0, ended.stderr
     assert all(f"# {key.name.rpartition('.')[2]} = " in text for key in KEYS)
     assert settings.file == str(folder / "shop" / "mlops.toml")
-    assert set(settings.origins.values()) == {"default"}
+    assert not [name for name, origin in settings.origins.items() if "mlops.toml" in origin]
     commands = [step["run"] for step in workflow["jobs"]["check"]["steps"] if step.get("run", "").startswith("mlops ")]
     assert commands
     for command in commands:
