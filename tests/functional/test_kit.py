@@ -84,3 +84,43 @@ def test_a_node_of_an_embedded_project_gets_a_session_of_the_embedded_snowflake(
 
     assert outcome.errors == {}
     assert outcome["answer"] == 42
+
+
+TWO_NODES = """
+from mlops import Pipeline, hookimpl, node
+
+@node(outputs=["one"])
+def first() -> int:
+    return 1
+
+@node(outputs=["two"])
+def second(one: int) -> int:
+    return one + 1
+
+both = Pipeline("both", nodes=["first", "second"])
+
+@hookimpl
+def check_dataset(dataset, value):
+    return f"{value} is too much" if value == 2 else None
+"""
+
+
+@pytest.mark.parametrize("executor", ["inline", "process"])
+def test_a_distribution_made_for_a_test_is_found_and_run_like_any_other(mlops_project, executor):
+    mlops_project.install("kit-made-here", TWO_NODES, nodes=["first", "second"], pipelines=["both"])
+
+    outcome = mlops_project.run("both", executor=executor)
+
+    assert outcome["two"] == 2
+
+
+def test_hooks_of_a_distribution_made_for_a_test_are_called_and_end_with_it(mlops_project, tmp_path):
+    mlops_project.install("kit-made-here", TWO_NODES, nodes=["first", "second"], pipelines=["both"], hooks=True)
+
+    outcome = mlops_project.run("both")
+    mlops_project.close()
+
+    assert outcome.states == {"first": "succeeded", "second": "failed"}
+    assert "dataset 'two': 2 is too much" in outcome.errors["second"].message
+    with pytest.raises(UnknownNameError):
+        mlops_project.run("both")

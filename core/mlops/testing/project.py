@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mlops.runs.node_run import Order, Source, run_node
 from mlops.runs.outcome import RunInfo, RunOutcome, new_run_id
 from mlops.runs.preparation import LocalPreparation
 from mlops.testing.outcome import Outcome
+from mlops.testing.sample import SamplePlugins
 
 _GIVEN = "given by the test"
 
@@ -34,12 +35,27 @@ class TemporaryProject:
         self.folder = Path(folder)
         self.settings_file = self.folder / "mlops.toml"
         self._connection = connection
+        self._samples = SamplePlugins(self.folder.with_name(f"{self.folder.name}-site"))
         if not self.settings_file.exists():
             self.settings_file.write_text("", encoding="utf-8")
 
     def configure(self, toml: str) -> None:
         """Replace the project's settings, ``mlops.toml``."""
         self.settings_file.write_text(toml, encoding="utf-8")
+
+    def install(
+        self, name: str, source: str, *, nodes: Sequence[str] = (), pipelines: Sequence[str] = (), hooks: bool = False
+    ) -> None:
+        """Install a distribution of one module for the time of the test, with the nodes and pipelines that it defines.
+
+        ``hooks`` makes the module one of ``mlops.plugins``, so that what it marks with ``@hookimpl`` is called.
+        """
+        groups = {"mlops.nodes": nodes, "mlops.pipelines": pipelines, "mlops.plugins": [""] if hooks else []}
+        self._samples.install(name, source, {group: names for group, names in groups.items() if names})
+
+    def close(self) -> None:
+        """Remove what was installed for the test; the fixtures do so by themselves."""
+        self._samples.remove()
 
     @property
     def project(self) -> Project:

@@ -29,22 +29,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def mlops_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TemporaryProject:
+def mlops_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TemporaryProject]:
     """A project of the test's own that no setting of the machine reaches; its runs have no services."""
     from mlops.testing.project import TemporaryProject
 
-    return TemporaryProject(_insulated(tmp_path, monkeypatch))
+    project = TemporaryProject(_insulated(tmp_path, monkeypatch))
+    yield project
+    project.close()
 
 
 @pytest.fixture
 def embedded_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> TemporaryProject:
+) -> Iterator[TemporaryProject]:
     """A project whose runs have the embedded Snowflake; mlops-embedded must be installed. The server lives for a module."""
     from mlops.testing.project import TemporaryProject
 
     server: Any = request.getfixturevalue("embedded_snowflake")  # Any: of mlops-embedded, which core does not import
-    return TemporaryProject(_insulated(tmp_path, monkeypatch), connection=server.connection)
+    project = TemporaryProject(_insulated(tmp_path, monkeypatch), connection=server.connection)
+    yield project
+    project.close()
 
 
 def _insulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
