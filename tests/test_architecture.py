@@ -13,7 +13,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "mlops"
-GROUND = {"errors", "nodes", "parameters", "pipeline", "context", "annotations"}
+GROUND = {
+    "errors",
+    "nodes",
+    "declaration",
+    "description",
+    "parameters",
+    "layers",
+    "pipeline",
+    "context",
+    "annotations",
+}
 LATE = {"mlops.parameters": ("yaml",), "mlops.annotations": ("mlops.datasets.serializers",)}
 """What the ground floor may import inside a function, when it is needed: to read a word, and to name a type."""
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlops.context import Context
     from mlops.datasets.serializers import Serializer
+    from mlops.declaration import node
     from mlops.errors import MlopsError
-    from mlops.nodes import Endpoint, Node, Partitions, Resources, Serving, node
+    from mlops.nodes import Endpoint, Node, Partitions, Resources, Retries, Serving
     from mlops.pipeline import Cron, Interval, Pipeline, Stream
     from mlops.plugins.hookspecs import hookimpl
 
@@ -29,6 +30,7 @@ __all__ = [
     "Partitions",
     "Pipeline",
     "Resources",
+    "Retries",
     "Serializer",
     "Serving",
     "Stream",
@@ -47,11 +49,12 @@ _HOMES = {
     "Partitions": "mlops.nodes",
     "Pipeline": "mlops.pipeline",
     "Resources": "mlops.nodes",
+    "Retries": "mlops.nodes",
     "Serializer": "mlops.datasets.serializers",
     "Serving": "mlops.nodes",
     "Stream": "mlops.pipeline",
     "hookimpl": "mlops.plugins.hookspecs",
-    "node": "mlops.nodes",
+    "node": "mlops.declaration",
 }
 
 

@@ -14,7 +14,7 @@ from mlops.compile.jobs import options_of
 from mlops.compile.objects import Deployment
 from mlops.compile.specification import Specification
 from mlops.errors import MlopsError, SettingsError, SeveralError, closest
-from mlops.parameters import Layer, settle
+from mlops.layers import Layer, settle
 from mlops.pipeline import Stream
 from mlops.project_file import place_of
 

@@ -11,9 +11,9 @@ from mlops.compile.config import encode
 from mlops.compile.objects import Scalar
 from mlops.errors import MlopsError, ParameterError, SeveralError
 from mlops.graph import Graph
+from mlops.layers import Layer, given
 from mlops.operate.deployed import DeployedPipeline
 from mlops.operate.operations import Operations
-from mlops.parameters import Layer, given
 
 MARK = "trigger"
 """A key of CONFIG that no parameter has, for want of a dot: by its value a run is found that was started with it."""

@@ -8,8 +8,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from mlops.declaration import node_name
 from mlops.errors import PluginError
-from mlops.nodes import Node, Origin, node_name
+from mlops.nodes import Node, Origin
 
 
 def load(value: str) -> Any:  # Any: whatever a plugin names

@@ -19,8 +19,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from mlops.declaration import node_name
+from mlops.description import describe, source_of
 from mlops.errors import MlopsError, closest
-from mlops.nodes import Node, Origin, describe, node_name, source_of
+from mlops.nodes import Node, Origin
 from mlops.pipeline import Pipeline, to_data
 from mlops.plugins.distributions import Distribution, digest, state
 from mlops.plugins.knowledge import Command, EntryPoint, Failure, HookPlugin, Knowledge, Reason

@@ -13,7 +13,8 @@ from mlops.datasets.manifest import DatasetRecord
 from mlops.datasets.store import FileStore
 from mlops.errors import RunError
 from mlops.graph import Graph
-from mlops.parameters import Layer, as_objects, settle
+from mlops.layers import Layer, settle
+from mlops.parameters import as_objects
 from mlops.plugins.hooks import Hooks
 from mlops.plugins.knowledge import OBSERVED_BY_RUNS
 from mlops.plugins.serializers import serializers_of

@@ -10,9 +10,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from mlops.description import describe, source_of
 from mlops.errors import UnknownNameError
-from mlops.nodes import Node, Origin, describe, source_of
-from mlops.parameters import Layer, settle
+from mlops.layers import Layer, settle
+from mlops.nodes import Node, Origin
 from mlops.plugins.serializers import serializers_of
 from mlops.project import Project
 from mlops.runs.connection import Connection, ConnectionChoice

@@ -118,7 +118,7 @@ def _perform(programme: Programme) -> Sequence[Performance]:
 
 def _pipeline(project: Any, pipeline: str, words: Mapping[str, str]) -> Sequence[Performance]:  # Any: Project
     from mlops.errors import MlopsError
-    from mlops.parameters import Layer, settle
+    from mlops.layers import Layer, settle
     from mlops.runs.launch import Request, prepare
 
     fitting: dict[str, str] = {}

@@ -10,8 +10,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from mlops import Pipeline, node
-from mlops.nodes import Retries
+from mlops import Pipeline, Retries, node
 
 
 @node(outputs=["start"])

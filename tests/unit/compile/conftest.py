@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from mlops.compile.deployment import deployment_of
 from mlops.compile.objects import Deployment
 from mlops.graph import Graph, graph_of
+from mlops.layers import settle
 from mlops.nodes import Node, Origin
-from mlops.parameters import settle
 from mlops.pipeline import Pipeline
 from mlops.registry import Registry
 from mlops.targets import Pool, Target
