@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.grants import PUBLIC, Securable, require
 from mlops_embedded.errors import SnowflakeError, invalid_value, unknown_here
+from mlops_embedded.jobs.access import require_visible
 from mlops_embedded.jobs.fields import SpecificationError
 from mlops_embedded.jobs.logs import ContainerLog
 from mlops_embedded.jobs.mounts import secrets_of, volumes_of
@@ -50,6 +51,7 @@ def check_name(name: ObjectName) -> None:
 
 def require_privileges(session: Session, request: ServiceRequest) -> Document:
     """The role may create services in the schema, and use the pool, which is returned."""
+    require_visible(session, request.name)
     schema = ObjectName(request.name.database, None, request.name.schema or "")
     owner = session.catalog.get("schema", schema).body.get("owner")
     require(session.catalog, session.role, "CREATE SERVICE", Securable("SCHEMA", schema), owner)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.catalog.grants import Securable, forget_securable, privileges_on, require
 from mlops_embedded.errors import already_exists, does_not_exist, invalid_value
+from mlops_embedded.jobs.access import require_named
 from mlops_embedded.jobs.logs import PREVIOUS
 from mlops_embedded.jobs.placing import (
     LOG,
@@ -90,8 +91,9 @@ class ServiceRunner:
         Raises:
             SnowflakeError: the name is taken, the specification is not valid, or something that it names is missing.
         """
-        read_specification(request.specification)
+        specification = read_specification(request.specification)
         require_privileges(session, request)
+        require_named(session, request, specification)
         instances = request.replicas or 1
         service, placed = self._place_first(session, request, instances)
         running = RunningJob(service, self._save)
@@ -110,6 +112,7 @@ class ServiceRunner:
         assert request.scale is not None
         specification = read_specification(request.specification)
         require_privileges(session, request)
+        require_named(session, request, specification)
         require_endpoints(specification, request.scale.min_instances, self._ports(request.name))
         service, placed = self._place_first(session, request, request.scale.min_instances)
         self._run_long(service, placed)

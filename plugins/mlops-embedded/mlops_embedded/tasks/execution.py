@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlops_embedded.errors import SnowflakeError
+from mlops_embedded.jobs.access import require_warehouse
 from mlops_embedded.principal import Principal
 from mlops_embedded.sql.session import Session
 from mlops_embedded.tasks import runs
@@ -199,6 +200,8 @@ class GraphExecution:
                 running.session = session
                 if running.stopped is not None:
                     return running.stopped
+            if settings.warehouse is not None:
+                require_warehouse(session, settings.warehouse)
             if settings.condition is not None and not is_true(session, settings.condition):
                 return runs.SKIPPED, *CONDITION_FALSE
             self._account.keep_result(session.query_id, session.execute(settings.definition))

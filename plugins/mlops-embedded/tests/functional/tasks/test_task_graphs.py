@@ -231,4 +231,8 @@ def test_an_owner_without_execute_task_has_nothing_run(sql: Sql) -> None:
     sql("USE ROLE ACCOUNTADMIN")
     sql("GRANT EXECUTE TASK ON ACCOUNT TO ROLE OWNER")
     sql("EXECUTE TASK R")
+    assert states(runs_of(sql)) == {"R": "FAILED"}, "it may not use its warehouse"
+
+    sql("GRANT USAGE ON WAREHOUSE COMPUTE_WH TO ROLE OWNER")
+    sql("EXECUTE TASK R")
     assert states(runs_of(sql)) == {"R": "SUCCEEDED"}
