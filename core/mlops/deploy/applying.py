@@ -218,7 +218,7 @@ class _Work:
         """Drop the lock, or leave it for the next deploy with a word that nobody holds it."""
         try:
             if whole:
-                self.calls.repeated(lambda: self.account.drop(Task, name))
+                self.calls.one("unlock", lambda: self.account.drop(Task, name))
             else:
                 left = comment_of_lock(replace(lock, abandoned=True))
                 self.calls.repeated(lambda: self.account.put(task_of_lock(name), left))

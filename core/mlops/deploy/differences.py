@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mlops.compile.objects import ComputePool, Service, Task
+from mlops.compile.objects import ComputePool, Service, ServiceFunction, Task
 from mlops.deploy.account import Held
 from mlops.deploy.ownership import Object, Ownership, ownership_of
 from mlops.pipeline import Stream
@@ -30,8 +30,8 @@ class Change(Struct, frozen=True):
 
 def changes_between(held: Held[Object], wanted: Object, said: Ownership) -> tuple[Change, ...]:
     """Return what must change for the account to hold ``wanted`` with a comment that says ``said``."""
-    if isinstance(wanted, Service):
-        return _service_changes(held, wanted, said)
+    if isinstance(wanted, (Service, ServiceFunction)):
+        return _changes_by_hash(held, wanted, said)
     before, after = normal(held.value), normal(wanted)
     changes = [
         Change(name, getattr(before, name), getattr(after, name))
@@ -84,16 +84,22 @@ def condition_of(task: Task) -> str | None:
     return task.condition
 
 
-def _service_changes(held: Held[Object], wanted: Service, said: Ownership) -> tuple[Change, ...]:
-    """A service's specification comes back with Snowflake's defaults in it, so the hash in the comment stands for it."""
-    before: Any = held.value  # Any: a service, as what is wanted is
-    fields = ("compute_pool", "min_instances", "max_instances", "query_warehouse", "external_access_integrations")
+_READ = {
+    "Service": ("compute_pool", "min_instances", "max_instances", "query_warehouse", "external_access_integrations")
+}
+"""Fields of a service that come back as they were written."""
+
+
+def _changes_by_hash(held: Held[Object], wanted: Service | ServiceFunction, said: Ownership) -> tuple[Change, ...]:
+    """A specification comes back with Snowflake's defaults in it, so the hash in the comment stands for it."""
+    before: Any = held.value  # Any: of the kind of what is wanted
     changes = [
         Change(name, getattr(before, name), getattr(wanted, name))
-        for name in fields
+        for name in _READ.get(type(wanted).__name__, ())
         if getattr(before, name) != getattr(wanted, name)
     ]
     owned = ownership_of(held.comment)
     if not changes and (owned is None or owned.hash != said.hash):
-        changes.append(Change("specification", before.specification, wanted.specification))
+        name = "specification" if isinstance(wanted, Service) else "path"
+        changes.append(Change(name, getattr(before, name), getattr(wanted, name)))
     return tuple(changes)

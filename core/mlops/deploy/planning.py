@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from mlops.compile.objects import ComputePool, Deployment, Service, Task
+from mlops.compile.objects import ComputePool, Deployment, Service, ServiceFunction, Task
 from mlops.deploy.account import Held
 from mlops.deploy.consequences import consequences_of
 from mlops.deploy.differences import changes_between
@@ -128,7 +128,7 @@ def _pool_problem(deployment: Deployment, wanted: ComputePool, found: Held[Objec
 def _obsolete(deployment: Deployment, state: State) -> Iterator[Held[Object]]:
     """What this pipeline owns and no longer wants."""
     names = {(type(one).__name__, one.name) for one in deployment.objects}
-    for kind in (Task, Service):
+    for kind in (Task, Service, ServiceFunction):
         for name, found in state.of(kind).items():
             owned = ownership_of(found.comment)
             ours = owned is not None and (owned.project, owned.pipeline) == (deployment.project, deployment.pipeline)

@@ -86,7 +86,7 @@ def _read(
             return _tasks(account, deployment.root.name)
         names = [one.name for one in deployment.objects if isinstance(one, kind)]
         own = kind in _OF_PIPELINE
-        found = account.held(kind, f"{deployment.root.name}_" if own else _beginning(names))
+        found = account.held(kind, f"{deployment.root.name}_" if kind is Service else "" if own else _beginning(names))
         return {one.value.name: one for one in found if own or one.value.name in names}
 
     return dict(zip([kind.__name__ for kind in kinds], pool.map(read, kinds), strict=True))

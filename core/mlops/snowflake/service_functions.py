@@ -1,0 +1,66 @@
+"""Functions that call a service: by SQL, since the API gives them no comment, and so could not tell whose they are.
+
+Source: Snowflake documentation, "CREATE FUNCTION (Snowpark Container Services)", "SHOW USER FUNCTIONS".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from snowflake.connector import DictCursor
+
+from mlops.compile.objects import ServiceFunction
+from mlops.compile.statement import literal
+from mlops.deploy.account import Held
+from mlops.deploy.ownership import ownership_of
+from mlops.errors import AccountError
+from mlops.snowflake.identifiers import qualified, quoted
+
+if TYPE_CHECKING:
+    from mlops.snowflake.session import SnowflakeSession
+
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\([0-9]+( *, *[0-9]+)?\))?\Z")
+_SIGNATURE = re.compile(r"\((.*)\)\s+RETURN", re.DOTALL)
+
+
+def create_function(
+    session: SnowflakeSession, database: str, schema: str, wanted: ServiceFunction, comment: str, *, replace: bool
+) -> None:
+    """Create a function, or with ``replace`` put it in the place of the one that is there.
+
+    Raises:
+        AccountError: a type is no type of SQL.
+    """
+    for kind in (*wanted.arguments.values(), wanted.returns):
+        if not _TYPE.match(kind):
+            raise AccountError(f"function {wanted.name}: {kind!r} is no type of SQL")
+    arguments = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.arguments.items())
+    statement = (
+        f"CREATE {'OR REPLACE ' if replace else ''}FUNCTION {qualified(database, schema, wanted.name)}({arguments}) "
+        f"RETURNS {wanted.returns} SERVICE = {qualified(database, schema, wanted.service)} "
+        f"ENDPOINT = {literal(wanted.endpoint)} COMMENT = {literal(comment)} AS {literal(wanted.path)}"
+    )
+    with session.connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def functions_in(session: SnowflakeSession, database: str, schema: str, prefix: str) -> Iterator[Held[ServiceFunction]]:
+    """Yield the functions of a schema whose names begin with a text. Service, endpoint and path are not in a listing."""
+    with session.connection.cursor(DictCursor) as cursor:
+        cursor.execute(f"SHOW USER FUNCTIONS IN SCHEMA {qualified(database, schema)}")
+        for row in cursor.fetchall():
+            if row["name"].startswith(prefix):
+                yield Held(ServiceFunction(row["name"], "", "", ""), row.get("description") or None)
+
+
+def drop_function(session: SnowflakeSession, database: str, schema: str, name: str) -> None:
+    """Drop our function of this name; another one of that name with other arguments stays."""
+    with session.connection.cursor(DictCursor) as cursor:
+        cursor.execute(f"SHOW USER FUNCTIONS LIKE {literal(name)} IN SCHEMA {qualified(database, schema)}")
+        for row in cursor.fetchall():
+            signature = _SIGNATURE.search(row["arguments"])
+            if row["name"] == name and signature is not None and ownership_of(row.get("description")):
+                with session.connection.cursor() as dropping:
+                    dropping.execute(f"DROP FUNCTION IF EXISTS {qualified(database, schema, name)}({signature[1]})")
