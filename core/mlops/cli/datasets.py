@@ -7,9 +7,10 @@ import os
 import click
 
 from mlops.cli import options
-from mlops.cli.output import print_json, print_table, size
+from mlops.cli.output import print_json, print_table
 from mlops.cli.runs import dataset_row, open_run
 from mlops.errors import UnknownNameError
+from mlops.quantities import size
 
 
 @click.group()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlops.cli.output import seconds
 from mlops.cli.progress import MARKS
+from mlops.quantities import duration
 from mlops.runs.outcome import NodeOutcome, RunOutcome, State
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class _Lines:
 
 
 def _line(one: NodeOutcome, name: str) -> str:
-    words = [MARKS[one.state], name, seconds(one.seconds)]
+    words = [MARKS[one.state], name, duration(one.seconds)]
     if one.attempt > 1:
         words.append(f"(attempt {one.attempt})")
     if one.error is not None:
@@ -93,7 +93,7 @@ class _LiveTable:
                 Text(MARKS[one.state], style=style),
                 self._name_of(one.node),
                 Text(one.state.value, style=style),
-                seconds(took),
+                duration(took),
                 str(one.attempt) if one.attempt > 1 else "",
                 one.reason,
             )

@@ -53,39 +53,9 @@ def paint(word: str, text: str | None = None) -> str:
     return click.style(text, fg=_COLOURS[word]) if coloured() and word in _COLOURS else text
 
 
-def size(count: int | None) -> str:
-    """Return a number of bytes for people: ``1.4 MB``."""
-    if count is None:
-        return ""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def seconds(value: float | None) -> str:
-    """Return a duration for people: ``35 ms``, ``4.2 s``, ``3 min 12 s``."""
-    if value is None:
-        return ""
-    if value < 1:
-        return f"{value * 1000:.0f} ms"
-    if value < 60:
-        return f"{value:.1f} s"
-    if value < 3600:
-        return f"{int(value // 60)} min {int(value % 60)} s"
-    return f"{int(value // 3600)} h {int(value % 3600 // 60)} min"
-
-
 def moment(value: float | None) -> str:
     """Return a time as the local clock shows it."""
     return "" if value is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
-
-
-def number(value: float) -> str:
-    """Return a measured number with four figures that count."""
-    return f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
 def tell_error(wrong: Exception, *, as_json: bool, debug: bool) -> int:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from mlops.cli.output import seconds
 from mlops.nodes import Node
+from mlops.quantities import duration
 from mlops.runs.outcome import NodeOutcome, State
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def line_of(node: Node, outcome: NodeOutcome, retry_in: float | None) -> str:
     """Return what became of a node as one line."""
     words = [MARKS[outcome.state], node.name]
     if outcome.seconds is not None and outcome.state is not State.REUSED:
-        words.append(seconds(outcome.seconds))
+        words.append(duration(outcome.seconds))
     elif outcome.state is State.REUSED:
         words.append("reused:")
     if outcome.error is not None:
@@ -65,7 +65,7 @@ def line_of(node: Node, outcome: NodeOutcome, retry_in: float | None) -> str:
     if outcome.reason:
         words.append(outcome.reason)
     if retry_in is not None:
-        words.append(f"(attempt {outcome.attempt} of {node.retries.count + 1}; next in {seconds(retry_in)})")
+        words.append(f"(attempt {outcome.attempt} of {node.retries.count + 1}; next in {duration(retry_in)})")
     return " ".join(words)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from mlops.cli import options
-from mlops.cli.output import moment, number, paint, print_json, seconds
+from mlops.cli.output import moment, paint, print_json
 from mlops.cli.progress import MARKS, progress_of
 from mlops.errors import ParameterError
 from mlops.graph import Graph
+from mlops.quantities import duration, number
 from mlops.runs.outcome import NodeOutcome, RunOutcome, State
 
 LAST_LINES = 12
@@ -189,7 +190,7 @@ def tell_run(outcome: RunOutcome, graph: Graph | None = None) -> None:
         click.echo(f"warning: {warning}", err=True)
     counts = {state: sum(one.state is state for one in outcome.nodes) for state in State}
     what = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
-    took = seconds(None if outcome.ended is None else outcome.ended - outcome.run.started)
+    took = duration(None if outcome.ended is None else outcome.ended - outcome.run.started)
     click.echo(f"\n{paint(outcome.state.value)}: {what} in {took}{' · ' + outcome.reason if outcome.reason else ''}")
     click.echo(f"  datasets  {shown(outcome.run.folder)}")
     click.echo(f"  details   mlops runs show {outcome.run.run_id}")

@@ -143,8 +143,9 @@ def _object(text: str, option: str) -> dict[str, Any]:  # Any: JSON
 
 
 def _tell(outcome: Any) -> None:  # Any: RunOutcome, imported by the caller alone
-    from mlops.cli.output import number, paint, seconds, size
+    from mlops.cli.output import paint
     from mlops.cli.run import shown
+    from mlops.quantities import duration, number, size
 
     one = outcome.nodes[0]
     if one.error is not None:
@@ -153,7 +154,7 @@ def _tell(outcome: Any) -> None:  # Any: RunOutcome, imported by the caller alon
         if one.error.hint:
             click.echo(f"  hint: {one.error.hint}", err=True)
     else:
-        click.echo(f"{paint(outcome.state.value)}: {one.node} in {seconds(one.seconds)} (run {outcome.run.run_id})")
+        click.echo(f"{paint(outcome.state.value)}: {one.node} in {duration(one.seconds)} (run {outcome.run.run_id})")
         for metric in one.metrics:
             click.echo(f"  {metric.name} = {number(metric.value)}")
         for record in one.outputs:

@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from mlops.cli import options
-from mlops.cli.output import moment, number, paint, print_json, print_table, seconds, size
+from mlops.cli.output import moment, paint, print_json, print_table
 from mlops.cli.progress import MARKS
 from mlops.cli.run import run_row, shown
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.project import Project
+from mlops.quantities import duration, number, size
 from mlops.runs.outcome import RunOutcome
 
 _target = click.option("--target", metavar="NAME", help="Runs in Snowflake of what is deployed to this target.")
@@ -56,7 +57,7 @@ def list_runs(pipeline: str | None, limit: int, target: str | None, connection: 
                 "pipeline": one.run.pipeline,
                 "state": one.state.value,
                 "started": moment(one.run.started),
-                "took": seconds(None if one.ended is None else one.ended - one.run.started),
+                "took": duration(None if one.ended is None else one.ended - one.run.started),
                 "auth": one.run.auth_mode,
                 "reason": one.reason,
             }
@@ -108,7 +109,7 @@ def _tell_run(outcome: RunOutcome, written: Sequence[tuple[str, DatasetRecord]],
     click.echo(
         f"{click.style(run.run_id, bold=True)}  {run.pipeline}  {paint(outcome.state.value)}  {outcome.reason}".rstrip()
     )
-    took = seconds(None if outcome.ended is None else outcome.ended - run.started)
+    took = duration(None if outcome.ended is None else outcome.ended - run.started)
     again = f", continued {run.resumed} times" if run.resumed else ""
     click.echo(
         f"  started {moment(run.started)}, took {took or '…'}{again}; {run.executor}, target {run.target}, auth {run.auth_mode}"
@@ -123,7 +124,7 @@ def _tell_run(outcome: RunOutcome, written: Sequence[tuple[str, DatasetRecord]],
                 "node": one.node,
                 "state": one.state.value,
                 "attempt": one.attempt or "",
-                "took": seconds(one.seconds),
+                "took": duration(one.seconds),
                 "why": one.reason or (f"{one.error.type}: {one.error.message}" if one.error else ""),
             }
             for one in outcome.nodes

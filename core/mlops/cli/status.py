@@ -11,9 +11,10 @@ import click
 
 from mlops.cli import options
 from mlops.cli.account import operations_of, pipeline_in, pipelines_in, place_of
-from mlops.cli.output import moment, paint, print_json, print_table, seconds
+from mlops.cli.output import moment, paint, print_json, print_table
 from mlops.cli.progress import MARKS
 from mlops.cli.run import run_row
+from mlops.quantities import duration
 
 if TYPE_CHECKING:
     from mlops.graph import Graph
@@ -163,7 +164,7 @@ def _body(one: PipelineStatus, graph: Graph | None) -> list[str]:
         for node in task.nodes:
             outcome = one.last.node(node) if one.last else None
             state = (
-                "" if outcome is None else f"{MARKS[outcome.state]} {outcome.state.value}  {seconds(outcome.seconds)}"
+                "" if outcome is None else f"{MARKS[outcome.state]} {outcome.state.value}  {duration(outcome.seconds)}"
             )
             lines.append(f"  {pipeline.short(node):<28} {'started' if task.live.started else 'suspended':<10} {state}")
     return [line.rstrip() for line in lines]
@@ -196,8 +197,8 @@ def _took(last: RunOutcome | None) -> str:
     if last is None:
         return ""
     if last.ended is None:
-        return f"{seconds(time.time() - last.run.started)} so far"
-    return seconds(last.ended - last.run.started)
+        return f"{duration(time.time() - last.run.started)} so far"
+    return duration(last.ended - last.run.started)
 
 
 def _time(value: float | None) -> str | None:

@@ -11,9 +11,10 @@ import click
 from mlops.cli import options
 from mlops.cli.account import operations_of, pipeline_in
 from mlops.cli.following import watch
-from mlops.cli.output import paint, print_json, seconds
+from mlops.cli.output import paint, print_json
 from mlops.cli.progress import MARKS
 from mlops.cli.run import LAST_LINES, parameters, run_row
+from mlops.quantities import duration
 from mlops.runs.outcome import RunOutcome, State
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def tell_end(operations: Operations, pipeline: DeployedPipeline, outcome: RunOut
             click.echo(f"    {line}")
     counts = {state: sum(one.state is state for one in outcome.nodes) for state in State}
     what = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
-    took = seconds(None if outcome.ended is None else outcome.ended - outcome.run.started)
+    took = duration(None if outcome.ended is None else outcome.ended - outcome.run.started)
     click.echo(f"\n{paint(outcome.state.value)}: {what} in {took}")
     click.echo(f"  details   mlops runs show {outcome.run.run_id} --target {target}")
     if failed := next((one for one in outcome.nodes if one.state is State.FAILED), None):

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mlops.drawing import wording
+from mlops.quantities import number, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,9 +77,7 @@ def _happened(view: NodeView) -> dict[str, Any]:  # Any: JSON
         "attempts": view.node.retries.count + 1,
         "started": "" if outcome.started is None else wording.moment(outcome.started),
         "reason": _cut(outcome.reason),
-        "metrics": [
-            [name, wording.number(value)] for name, value in {m.name: m.value for m in outcome.metrics}.items()
-        ],
+        "metrics": [[name, number(value)] for name, value in {m.name: m.value for m in outcome.metrics}.items()],
         "warnings": [_cut(warning) for warning in outcome.warnings],
         "log": outcome.log or "",
         "error": _without_empty(
@@ -102,7 +101,7 @@ def _dataset(pill: Pill) -> dict[str, Any]:  # Any: JSON
         columns = record.columns or ()
         facts |= {
             "rows": "" if record.rows is None else f"{record.rows:,}",
-            "size": wording.size(record.bytes),
+            "size": size(record.bytes),
             "type": record.type,
             "serializer": record.serializer,
             "path": record.path,

@@ -11,6 +11,7 @@ from mlops.drawing import wording
 from mlops.drawing.colours import INK, LINE, OUTLINES, UNFINISHED, fills
 from mlops.drawing.view import NodeView, leaves, views
 from mlops.drawing.wording import MARKS, one_line
+from mlops.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,7 @@ def _title(graph: Graph, outcome: RunOutcome | None) -> list[str]:
     if outcome is None:
         return [graph.pipeline.name]
     after = wording.total(outcome)
-    took = "" if after is None else f" after {wording.duration(after)}"
+    took = "" if after is None else f" after {duration(after)}"
     return [graph.pipeline.name, f"run {outcome.run.run_id} {outcome.state.value}{took}: {wording.tally(outcome)}"]
 
 

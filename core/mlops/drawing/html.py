@@ -20,6 +20,7 @@ from mlops.drawing.scene import Scene, scene_of
 from mlops.drawing.svg import hue, picture, sign, signs
 from mlops.drawing.timeline import timeline
 from mlops.drawing.wording import MARKS
+from mlops.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +66,7 @@ def _hash(text: str) -> str:
 
 def _run(outcome: RunOutcome) -> str:
     state, seconds = outcome.state.value, wording.total(outcome)
-    took = "" if seconds is None else f" <b>{wording.duration(seconds)}</b>"
+    took = "" if seconds is None else f" <b>{duration(seconds)}</b>"
     return (
         f'<span class="state {state}">{sign(state)}{state}{took}</span>'
         f'<span class="run"><span class="muted">run</span> <code>{escape(outcome.run.run_id)}</code></span>'

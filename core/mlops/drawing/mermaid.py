@@ -11,6 +11,7 @@ from mlops.drawing import wording
 from mlops.drawing.colours import INK, LINE, OUTLINES, UNFINISHED, fills
 from mlops.drawing.view import NodeView, leaves, views
 from mlops.drawing.wording import MARKS, one_line
+from mlops.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +69,7 @@ def _title(graph: Graph, outcome: RunOutcome | None) -> str:
     if outcome is None:
         return graph.pipeline.name
     after = wording.total(outcome)
-    took = "" if after is None else f" after {wording.duration(after)}"
+    took = "" if after is None else f" after {duration(after)}"
     return f'"{graph.pipeline.name}, run {_escaped(outcome.run.run_id)} {outcome.state.value}{took}"'
 
 

@@ -9,6 +9,7 @@ from mlops.drawing import wording
 from mlops.drawing.rails import Track, tracks
 from mlops.drawing.view import NodeView, views
 from mlops.drawing.wording import MARKS, one_line, shortened
+from mlops.quantities import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,7 @@ def _title(graph: Graph, outcome: RunOutcome | None) -> list[str]:
     paragraphs.append(f"from {', '.join(wording.plugins(graph.nodes))}")
     if outcome is not None:
         run, seconds = outcome.run, wording.total(outcome)
-        after = "" if seconds is None else f" after {wording.duration(seconds)}"
+        after = "" if seconds is None else f" after {duration(seconds)}"
         paragraphs += [
             f"run {run.run_id} {outcome.state.value}{after}: {wording.tally(outcome)}",
             f"started {wording.moment(run.started)}, {run.executor}, target {run.target}, auth {run.auth_mode}",
@@ -169,7 +170,7 @@ def _happened(view: NodeView) -> list[tuple[str, list[str]]]:
     error = view.outcome.error
     last = {metric.name: metric.value for metric in view.outcome.metrics}
     return [
-        ("metrics", [f"{name}={wording.number(value)}" for name, value in last.items()]),
+        ("metrics", [f"{name}={number(value)}" for name, value in last.items()]),
         ("why", [view.outcome.reason] if view.outcome.reason else []),
         ("error", [f"{error.type}: {error.message}"] if error else []),
         ("hint", [error.hint] if error and error.hint else []),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops.drawing import wording
 from mlops.drawing.svg import hue
+from mlops.quantities import duration
 
 if TYPE_CHECKING:
     from mlops.drawing.scene import Scene
@@ -87,8 +88,4 @@ def _ticks(span: float) -> list[float]:
 
 
 def _tick(seconds: float) -> str:
-    return (
-        "0"
-        if not seconds
-        else wording.duration(seconds).removesuffix(" 0 s").removesuffix(" 0 min").replace(".0 s", " s")
-    )
+    return "0" if not seconds else duration(seconds).removesuffix(" 0 s").removesuffix(" 0 min").replace(".0 s", " s")

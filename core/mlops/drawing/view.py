@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlops.drawing.wording import duration
+from mlops.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
