@@ -64,14 +64,28 @@ def preview(path: Path, record: DatasetRecord, rows: int = 10) -> Preview:
 
 
 def _table(path: Path, rows: int) -> Preview:
+    from json import loads
+
     from pyarrow import parquet
 
+    from mlops.datasets.tabular import NOTE
+
     with parquet.ParquetFile(path) as file:
-        schema = tuple((field.name, str(field.type)) for field in file.schema_arrow)
+        note = loads((file.metadata.metadata or {}).get(NOTE, b"{}"))
+        hidden = set(note.get("unnamed_index", ()))  # Arrow's name for an index that pandas has none for
+        schema = tuple((field.name, str(field.type)) for field in file.schema_arrow if field.name not in hidden)
         batches = file.iter_batches(batch_size=rows) if rows else iter(())  # reads the first pages only
         head = next(batches, None)
         total = file.metadata.num_rows
-    columns = [] if head is None else [column.to_pylist() for column in head.columns]
+    columns = (
+        []
+        if head is None
+        else [
+            column.to_pylist()
+            for name, column in zip(head.schema.names, head.columns, strict=True)
+            if name not in hidden
+        ]
+    )
     cells = [[_plain(cell) for cell in row] for row in zip(*columns, strict=True)]
     text = _aligned([name for name, _ in schema], cells) if rows else ""
     return Preview(schema, cells, text + _more(total, len(cells), "rows"))

@@ -6,7 +6,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TextIO
@@ -22,20 +23,14 @@ class NodeLog(io.TextIOBase):
         self.path = path
         self._file: TextIO | None = None
         self._echo, self._label = echo, label
+        self._line = _Line()
         self._at_start = True
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        if self._file is None:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            self._file = open(  # noqa: SIM115  it stays open until the node has ended
-                self.path, "a", encoding="utf-8", errors="backslashreplace", buffering=1
-            )
-        self._file.write(text)
-        if self._echo is not None:
-            self._repeat(text)
+        self._put(self._line.add(text))
         return len(text)
 
     def flush(self) -> None:
@@ -43,6 +38,7 @@ class NodeLog(io.TextIOBase):
             self._file.flush()
 
     def close(self) -> None:
+        self._put(self._line.end())
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -51,13 +47,79 @@ class NodeLog(io.TextIOBase):
     @property
     def used(self) -> bool:
         """Whether anything was written."""
-        return self._file is not None
+        return self._file is not None or bool(self._line.held)
+
+    def _put(self, text: str) -> None:
+        if not text:
+            return
+        if self._file is None:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            self._file = open(  # noqa: SIM115  it stays open until the node has ended
+                self.path, "a", encoding="utf-8", errors="backslashreplace", buffering=1
+            )
+        self._file.write(text)
+        if self._echo is not None:
+            self._repeat(text)
 
     def _repeat(self, text: str) -> None:
         assert self._echo is not None
         for line in text.splitlines(keepends=True):
             self._echo.write(f"{self._label} | {line}" if self._at_start else line)
             self._at_start = line.endswith("\n")
+
+
+_EVERY = 10.0
+"""Seconds after which a line that is still being overwritten is kept as it is, so that a log shows progress."""
+
+
+class _Line:
+    """The line that is being written: of a progress bar, which returns to its start, only the last state is kept."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.held: str | None = None
+        self._clock = clock
+        self._returned = False
+        self._begun = False
+        self._kept = 0.0
+
+    def add(self, text: str) -> str:
+        """Return what is to be written of the line so far; what may yet be overwritten is held."""
+        if self.held is None and "\r" not in text:
+            if text:
+                self._begun = not text.endswith("\n")
+            return text
+        return "".join(self._added(text))
+
+    def end(self) -> str:
+        """Return what is held as a line of its own."""
+        held, self.held = self.held, None
+        return f"{held}\n" if held else ""
+
+    def _added(self, text: str) -> Iterator[str]:
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                yield f"{self.held or ''}\n"
+                self.held, self._returned, self._begun = None, False, False
+            for place, piece in enumerate(line.split("\r")):
+                if place:
+                    self._returned = True
+                    self.held = self.held or ""
+                if piece and self._returned:
+                    yield from self._overwritten()
+                    self.held, self._returned = piece, False
+                elif piece and (self.held is not None or "\r" in line):
+                    self.held = (self.held or "") + piece
+                elif piece:
+                    self._begun = True
+                    yield piece
+
+    def _overwritten(self) -> Iterator[str]:
+        """Keep what is overwritten when it is time for that, or when its first part is written already."""
+        now = self._clock()
+        if self._begun or (self.held and self._kept and now - self._kept >= _EVERY):
+            yield f"{self.held or ''}\n"
+            self._begun, self._kept = False, now
+        self._kept = self._kept or now
 
 
 @contextmanager

@@ -31,6 +31,15 @@ def look(store: FileStore, value: object, rows: int = 10) -> Preview:
     return found
 
 
+def test_an_index_without_a_name_is_no_column(store: FileStore) -> None:
+    frame = pandas.DataFrame({"tenure": [3, 1, 2]}).sort_values("tenure")
+
+    found = look(store, frame)
+
+    assert found.schema == (("tenure", "int64"),)
+    assert found.rows == [[1], [2], [3]]
+
+
 def test_of_a_table_the_first_rows_are_shown_with_the_schema(store: FileStore) -> None:
     frame = pandas.DataFrame({"tenure": range(1000), "plan": ["a", None] * 500, "fee": [numpy.nan, 0.5] * 500})
 

@@ -1,0 +1,81 @@
+"""The log of a node: of a line that is overwritten again and again, the last state is kept."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops.runs.logs import NodeLog, _Line, last_lines
+
+
+def written(*chunks: str) -> str:
+    line = _Line()
+    return "".join([*map(line.add, chunks), line.end()])
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\r"))))
+def test_text_that_overwrites_nothing_is_written_at_once_and_as_it_is(chunks: list[str]) -> None:
+    line = _Line()
+
+    assert [line.add(chunk) for chunk in chunks] == chunks
+
+
+@pytest.mark.parametrize(
+    ("chunks", "kept"),
+    [
+        (["\r 0%", "\r 50%", "\r100%\n", "done\n"], "100%\ndone\n"),
+        (["10%\r", "20%\r", "30%\r"], "30%\n"),
+        (["10%\r20%\r30%\nthen\r\n"], "30%\nthen\n"),
+        (["windows\r\n", "ends\r", "\n"], "windows\nends\n"),
+        (["loading", "\r10%", "\r20%", "\n"], "loading\n20%\n"),
+        (["a\rb", "c", "\n"], "bc\n"),
+        (["\r"], ""),
+        (["first\n\r1\r2"], "first\n2\n"),
+    ],
+)
+def test_of_what_is_overwritten_the_last_state_is_kept(chunks: list[str], kept: str) -> None:
+    assert written(*chunks) == kept
+
+
+@given(st.lists(st.sampled_from(["a", "bc", "\r", "\n", "\r\n"]), max_size=12))
+def test_lines_never_hold_a_carriage_return_and_none_but_overwritten_ones_are_lost(pieces: list[str]) -> None:
+    text = "".join(pieces)
+
+    kept = written(text)
+
+    assert "\r" not in kept
+    finals = [[state for state in line.split("\r") if state][-1:] for line in text.split("\n")]
+    assert kept.split("\n")[: len(finals)] == ["".join(final) for final in finals]
+
+
+def test_a_line_that_is_overwritten_for_long_shows_how_far_it_has_come() -> None:
+    moments = iter([100.0, 101.0, 111.0, 112.0])
+    line = _Line(clock=lambda: next(moments))
+
+    assert "".join(line.add(f"\r{percent}%") for percent in (1, 2, 3, 4)) == "2%\n"
+    assert line.end() == "4%\n"
+
+
+def test_the_file_appears_with_the_first_line_and_each_line_is_repeated_with_the_name_of_the_node(
+    tmp_path: Path,
+) -> None:
+    echo = io.StringIO()
+    log = NodeLog(str(tmp_path / "logs" / "train.log"), echo=echo, label="train")
+    assert not log.used
+
+    log.write("epoch ")
+    log.write("1\n\r 10%\r 20%")
+    assert log.used
+    log.close()
+
+    assert (tmp_path / "logs" / "train.log").read_text() == "epoch 1\n 20%\n"
+    assert echo.getvalue() == "train | epoch 1\ntrain |  20%\n"
+
+
+def test_the_last_lines_of_a_log_that_is_not_there_are_none(tmp_path: Path) -> None:
+    assert last_lines(str(tmp_path / "nothing.log"), 3) == []
+    assert last_lines(None, 3) == []
