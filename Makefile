@@ -42,6 +42,13 @@ test-containers: $(VENV)/.plugins  ## Run the tests that build and run real cont
 	done
 
 check: lint docs
+	$(BIN)/mlops generate --check
+
+generate: $(VENV)/.plugins  ## Write jobs/ and the schemas for editors anew
+	$(BIN)/mlops generate
+	$(BIN)/mlops config schema > docs/schemas/mlops.schema.json
+	$(BIN)/mlops config schema --job > docs/schemas/job.schema.json
+
 lint: $(VENV)/.plugins
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

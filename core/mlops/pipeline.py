@@ -145,8 +145,10 @@ def schedule_from(data: Mapping[str, Any] | None) -> Schedule | None:  # Any: JS
     known = {"cron", "timezone", "seconds", "minutes", "hours", "stream"}
     if not isinstance(data, Mapping) or not data or set(data) - known:
         raise ValueError(f"a schedule has the keys {', '.join(sorted(known))}, not {data!r}")
-    if "cron" in data:
-        return Cron(data["cron"], data.get("timezone", "UTC"))
-    if "stream" in data:
+    if "stream" in data and len(data) == 1:
         return Stream(data["stream"])
-    return Interval(timedelta(**{unit: data[unit] for unit in ("seconds", "minutes", "hours") if unit in data}))
+    if "cron" in data and set(data) <= {"cron", "timezone"}:
+        return Cron(data["cron"], data.get("timezone", "UTC"))
+    if set(data) <= {"seconds", "minutes", "hours"}:
+        return Interval(timedelta(**data))
+    raise ValueError(f"a schedule is cron with timezone, or a length of time, or a stream, not {' and '.join(data)}")

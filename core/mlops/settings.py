@@ -13,10 +13,12 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from mlops.errors import MlopsError, SettingsError, SeveralError, UnknownNameError, closest
-from mlops.pipeline import Pipeline, schedule_from
+from mlops.pipeline import Pipeline
+from mlops.pipeline_tables import read_pipelines
 from mlops.plugins.policy import Policy
 from mlops.project_file import place_of, project_file, project_name
-from mlops.targets import ServicesChoice, Target, targets_of
+from mlops.target_tables import TargetTables, read_targets
+from mlops.targets import ServicesChoice, Target
 
 Executor = Literal["inline", "process"]
 AuthChoice = Literal["auto", "inherited", "explicit"]
@@ -105,7 +107,6 @@ KEYS = (
 """Every setting that has one value. Tables with names of their own (pipelines, targets) are read beside them."""
 
 _TABLES = {"pipelines", "targets"}
-_PIPELINE_KEYS = {"nodes", "schedule", "parameters", "finalizer", "after", "description", "writers"}
 
 
 class Settings(Struct, frozen=True):
@@ -126,6 +127,7 @@ class Settings(Struct, frozen=True):
     pipelines: tuple[Pipeline, ...] = ()
     writers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
+    target_tables: TargetTables = TargetTables({})
     values: Mapping[str, object] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -164,8 +166,8 @@ def load_settings(
     root = os.path.dirname(file) if file else os.path.abspath(start)
     if values["project"] is None:
         values["project"], origins["project"] = project_name(root)
-    pipelines, writers = _pipelines(table, file, problems)
-    targets = targets_of(table.get("targets", {}), place_of(file, "targets.{}"), problems)
+    pipelines, writers = read_pipelines(table.get("pipelines", {}), file, problems)
+    targets = read_targets(table.get("targets", {}), place_of(file, "targets.{}"), problems)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -192,7 +194,8 @@ def load_settings(
         auth=get["auth"],
         pipelines=pipelines,
         writers=writers,
-        targets=targets,
+        targets=targets.targets,
+        target_tables=targets,
         values=values,
         origins=origins,
     )
@@ -260,30 +263,3 @@ def _stranger(name: str, known: set[str], file: str | None, problems: list[Mlops
             hint=f"did you mean {similar!r}?" if similar else f"the settings are: {', '.join(sorted(known))}",
         )
     )
-
-
-def _pipelines(
-    table: Mapping[str, Any], file: str | None, problems: list[MlopsError]
-) -> tuple[tuple[Pipeline, ...], dict[str, Mapping[str, str]]]:
-    pipelines: list[Pipeline] = []
-    writers: dict[str, Mapping[str, str]] = {}
-    for name, data in table.get("pipelines", {}).items():
-        place = f"pipelines.{name}"
-        if not isinstance(data, Mapping):
-            problems.append(SettingsError(place=place_of(file, place), problem="it is not a table"))
-            continue
-        for key in data:
-            if key not in _PIPELINE_KEYS:
-                _stranger(f"{place}.{key}", {f"{place}.{known}" for known in _PIPELINE_KEYS}, file, problems)
-        if "writers" in data:
-            writers[name] = {str(dataset): str(node) for dataset, node in data["writers"].items()}
-        if "nodes" not in data:
-            continue
-        try:
-            fields = {key: value for key, value in data.items() if key in _PIPELINE_KEYS - {"writers", "schedule"}}
-            pipelines.append(Pipeline(name=name, schedule=schedule_from(data.get("schedule")), **fields))
-        except (MlopsError, ValueError, TypeError, AttributeError) as cause:
-            problems.append(
-                SettingsError(place=place_of(file, place), problem=str(cause), hint=getattr(cause, "hint", None))
-            )
-    return tuple(pipelines), writers

@@ -55,11 +55,7 @@ def fitted(kind: type[T], data: object, *, noun: str = "setting") -> tuple[T | N
     ]
     if misfits:
         return None, misfits
-    try:
-        return msgspec.convert(data, kind), []
-    except msgspec.ValidationError as cause:  # a rule of the Struct's own __post_init__
-        problem, _, path = str(cause).partition(" - at `$")
-        return None, [Misfit(tuple(part for part in re.split(r"[.\[\]]+", path.rstrip("`")) if part), problem)]
+    return msgspec.convert(data, kind), []
 
 
 @lru_cache(maxsize=64)
@@ -104,19 +100,34 @@ def _of_struct(kind: inspect.StructType, value: Any, path: Path) -> Iterator[Mis
         yield _wrong(value, path, "a table")
         return
     fields = {field.encode_name: field for field in kind.fields}
+    right = True
     for key, inner in value.items():
         if key in fields:
-            yield from _misfits(fields[key].type, inner, (*path, key))
+            found = list(_misfits(fields[key].type, inner, (*path, key)))
+            right = right and not found
+            yield from found
             continue
+        right = False
         similar = closest(str(key), fields)
         hint = f"did you mean {similar!r}?" if similar else f"there is: {', '.join(sorted(fields))}"
         yield Misfit((*path, str(key)), _UNKNOWN, hint)
     for name, field in fields.items():
         if field.required and name not in value:
+            right = False
             yield Misfit((*path, name), "it is missing", "it has no default: write it")
+    if right and hasattr(kind.cls, "__post_init__"):
+        try:
+            msgspec.convert(value, kind.cls)
+        except msgspec.ValidationError as cause:  # a rule of the Struct's own
+            yield Misfit(path, str(cause))
 
 
 def _of_union(kind: inspect.UnionType, value: Any, path: Path, rule: str) -> Iterator[Misfit]:  # Any: plain data
+    others = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
+    if len(others) == 1:
+        if value is not None:
+            yield from _misfits(others[0], value, path, rule)
+        return
     best: list[Misfit] | None = None
     for one in kind.types:
         found = list(_misfits(one, value, path, rule))

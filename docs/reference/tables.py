@@ -101,7 +101,10 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _type(kind: object) -> str:
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
-        return " or ".join(_type(one) for one in typing.get_args(kind))
+        return " or ".join(_type(one) for one in typing.get_args(kind) if one is not msgspec.UnsetType)
+    if typing.get_origin(kind) is typing.Annotated:
+        base, *limits = typing.get_args(kind)
+        return " ".join([_type(base), *(said for limit in limits if (said := _limit(limit)))])
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(repr(one) for one in typing.get_args(kind))
     if kind is type(None):
@@ -112,8 +115,17 @@ def _type(kind: object) -> str:
     return getattr(kind, "__name__", str(kind))
 
 
+def _limit(limit: object) -> str:
+    bounds = [
+        f"{word} {bound}"
+        for word, name in (("from", "ge"), ("above", "gt"), ("to", "le"), ("at most", "max_length"))
+        if (bound := getattr(limit, name, None)) is not None
+    ]
+    return " ".join(bounds)
+
+
 def _value(value: object) -> str:
-    if value is None or value == () or value == {}:
+    if value is None or value is msgspec.UNSET or value == () or value == {}:
         return "none"
     if isinstance(value, msgspec.Struct):
         return "as below"

@@ -60,7 +60,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path):
     assert places == [
         "MLOPS_PLUGIN_TIMEOUT",
         "mlops.toml [run.executor]",
-        "mlops.toml [pipelines.p]",
+        "mlops.toml [pipelines.p.nodes]",
         "mlops.toml [targets.dev.services]",
     ]
 

@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mlops.compile.quantities import memory_bytes
 from mlops.compile.specification import Specification
@@ -18,6 +19,8 @@ from mlops.errors import GraphProblem, MlopsError, SettingsError, closest
 from mlops.graph import Graph, Storable
 from mlops.nodes import Node
 from mlops.targets import NodeOptions, Pool, Target
+
+_NOTHING = NodeOptions()
 
 
 class Job(Struct, frozen=True):
@@ -53,8 +56,20 @@ class Links(Struct, frozen=True):
 
 
 def options_of(node: Node, target: Target) -> NodeOptions:
-    """Return what the target chooses for a node, by its full or its short name."""
-    return target.nodes.get(node.full_name) or target.nodes.get(node.name) or NodeOptions()
+    """Return what the target chooses for a node, by its full or its short name; a profile says what it does not."""
+    options = target.nodes.get(node.full_name) or target.nodes.get(node.name)
+    if options is None:
+        return _NOTHING
+    if options.profile is None or options.profile not in target.profiles:
+        return options
+    profile = target.profiles[options.profile]
+    return replace(
+        options,
+        cpu=profile.cpu if options.cpu is None else options.cpu,
+        memory=options.memory or profile.memory,
+        gpu=profile.gpu if options.gpu is None else options.gpu,
+        pool=options.pool or profile.pool,
+    )
 
 
 def jobs_of(
