@@ -29,11 +29,11 @@ class Environment:
     def python(self) -> Path:
         return self.folder / "bin" / "python"
 
-    def install(self, *projects: Path) -> None:
-        """Build and install distributions, as pip does."""
+    def install(self, *projects: Path, editable: bool = False) -> None:
+        """Build and install distributions, as pip does; ``editable`` lets their code stay where it is."""
         subprocess.run(
             [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--offline", "--no-deps", "--no-build-isolation",
-             "--python", self.python, *projects],
+             "--python", self.python, *(word for project in projects for word in (["--editable"] * editable + [project]))],
             check=True,
             env={**os.environ, "UV_NO_CONFIG": "1"},
         )  # fmt: skip

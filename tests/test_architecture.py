@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import click
 import pytest
+
+import mlops
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "mlops"
@@ -35,6 +38,11 @@ def name_of(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
 def statements(tree: ast.AST, *, everywhere: bool) -> Iterator[ast.stmt]:
     """Imports of a module; without ``everywhere`` only those that run when it is imported."""
     for child in ast.iter_child_nodes(tree):
@@ -48,7 +56,7 @@ def statements(tree: ast.AST, *, everywhere: bool) -> Iterator[ast.stmt]:
 
 def imports(file: Path, *, everywhere: bool = True) -> Iterator[tuple[str, str]]:
     """Every imported module with the place of the line; of ``from a import b`` also ``a.b``."""
-    for one in statements(ast.parse(file.read_text()), everywhere=everywhere):
+    for one in statements(tree_of(file), everywhere=everywhere):
         place = f"{file.relative_to(ROOT)}:{one.lineno}: {ast.unparse(one)}"
         if isinstance(one, ast.Import):
             yield from ((alias.name, place) for alias in one.names)
@@ -108,7 +116,7 @@ def test_only_the_command_line_prints():
         f"{file.relative_to(ROOT)}:{one.lineno}"
         for name, file in FILES.items()
         if not within(name, "mlops.cli")
-        for one in ast.walk(ast.parse(file.read_text()))
+        for one in ast.walk(tree_of(file))
         if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "print"
     ]
 
@@ -124,6 +132,49 @@ def test_modules_do_not_import_each_other_in_a_circle():
         sorter.prepare()
     except CycleError as cause:
         pytest.fail(" imports ".join(reversed(cause.args[1])))
+
+
+def plugin_files() -> Iterator[tuple[Path, str]]:
+    """Every file of a plugin, with the name of its package; kits of tests, which are plugins too, are files by themselves."""
+    for project in (*ROOT.glob("plugins/*"), *ROOT.glob("tests/plugins/*")):
+        yield from ((file, project.name.replace("-", "_")) for file in sorted(project.rglob("*.py")))
+
+
+def test_plugins_import_only_the_public_names_of_mlops():
+    wrong = []
+    for file, _ in plugin_files():
+        public = {"mlops", *(f"mlops.{name}" for name in mlops.__all__)}
+        in_tests = "tests" in file.relative_to(ROOT).parts[2:]
+        for what, place in imports(file):
+            if within(what, "mlops") and what not in public and not (in_tests and within(what, "mlops.testing")):
+                wrong.append(place)
+
+    assert wrong == []
+
+
+def test_plugins_use_only_the_public_names_of_mlops():
+    wrong = [
+        f"{file.relative_to(ROOT)}:{one.lineno}: {ast.unparse(one)}"
+        for file, _ in plugin_files()
+        for one in ast.walk(tree_of(file))
+        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == "mlops"
+        if one.attr not in mlops.__all__
+    ]
+
+    assert wrong == []
+
+
+def test_no_plugin_imports_another():
+    packages = {package for _, package in plugin_files()}
+    wrong = [
+        place
+        for file, own in plugin_files()
+        for what, place in imports(file)
+        if what.partition(".")[0] in packages - {own} and "tests" not in file.relative_to(ROOT).parts[2:]
+    ]
+
+    assert len(packages) > 10
+    assert wrong == []
 
 
 def test_modules_are_named_for_what_they_hold():

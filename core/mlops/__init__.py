@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlops.context import Context
-    from mlops.datasets.serializers import Serializer
+    from mlops.datasets.serializers import Facts, Serializer
     from mlops.declaration import node
     from mlops.errors import MlopsError
     from mlops.nodes import Endpoint, Node, Partitions, Resources, Retries, Serving
@@ -24,6 +24,7 @@ __all__ = [
     "Context",
     "Cron",
     "Endpoint",
+    "Facts",
     "Interval",
     "MlopsError",
     "Node",
@@ -43,6 +44,7 @@ _HOMES = {
     "Context": "mlops.context",
     "Cron": "mlops.pipeline",
     "Endpoint": "mlops.nodes",
+    "Facts": "mlops.datasets.serializers",
     "Interval": "mlops.pipeline",
     "MlopsError": "mlops.errors",
     "Node": "mlops.nodes",

@@ -6,8 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from mlops import Pipeline, hookimpl, node
-from mlops.datasets.serializers import Facts, Serializer
+from mlops import Facts, Pipeline, Serializer, hookimpl, node
 
 
 class Money:
