@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 UV     := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}"; \
           [ -n "$$UV_DEFAULT_INDEX" ] && export UV_DEFAULT_INDEX || unset UV_DEFAULT_INDEX; \
           $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
+# what the image of this repository holds besides the framework; see Dockerfile
+IMAGE_PLUGINS := mlops-churn
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 SOURCES := $(shell find plugins -name '*.py' -o -name '*.toml' -o -name '*.parquet' -not -path '*/.*' 2>/dev/null)
 SHARED  := -n 2 --dist loadfile
@@ -83,6 +85,10 @@ lock: $(VENV)/bin/uv  ## Write requirements.lock anew from the ranges of every p
 	$(BIN)/uv pip compile --quiet --find-links build/lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header --all-extras --group pyproject.toml:dev pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS)) \
 	  --no-emit-package mlops-framework $(foreach each,$(PLUGINS),--no-emit-package $(notdir $(each:/=))) -o requirements.lock
+	$(BIN)/uv pip compile --quiet --find-links build/lock --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock --extra data --extra models --extra snowflake \
+	  pyproject.toml $(addprefix plugins/,$(addsuffix /pyproject.toml,$(IMAGE_PLUGINS))) --no-emit-package mlops-framework \
+	  $(foreach each,$(IMAGE_PLUGINS),--no-emit-package $(each)) -o requirements.image.lock
 
 clean:  ## Remove what was set up and what ran
 	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache

@@ -249,3 +249,14 @@ def test_a_dataset_that_no_task_has_written_is_bad_input(account: Account) -> No
     [error] = [line for line in account.log(account.jobs()[-1]) if line["severity_text"] == "ERROR"]
     assert error["attributes"]["mlops.exit_code"] == 12
     assert "dataset 'numbers': no node has committed it" in error["body"]
+
+
+def test_a_served_node_takes_its_parameters_from_a_variable_and_runs_again_at_every_start(account: Account) -> None:
+    env = {"MLOPS_PIPELINE": "serving", "MLOPS_PARAMETERS": '{"serving.answer": 42, "total.factor": 2}'}
+    spec = specification(["--task", "kit-tasks:serving"], env)
+
+    for _ in range(2):
+        account.sql(f"EXECUTE JOB SERVICE IN COMPUTE POOL POOL FROM SPECIFICATION $${spec}$$")
+
+        job = account.jobs()[-1]
+        assert f"service-{job.lower()} answers 42" in said(account.log(job))

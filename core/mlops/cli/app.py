@@ -31,6 +31,7 @@ COMMANDS = {
     "init": ("mlops.cli.init:init", "Make a folder a project."),
     "logs": ("mlops.cli.logs:logs", "Show what a node's container wrote in Snowflake."),
     "jobs": ("mlops.cli.jobs:jobs", "Check job files that were written by hand."),
+    "image": ("mlops.cli.image:image", "Build the image of a pipeline's containers and push it to Snowflake."),
     "nodes": ("mlops.cli.nodes:nodes", "List and show the nodes that are installed."),
     "pipelines": (
         "mlops.cli.pipelines:pipelines",

@@ -20,6 +20,7 @@ import mlops
 from mlops.container.environment import TaskEnvironment, log_format, task_environment
 from mlops.container.job_log import JobLog
 from mlops.container.return_value import return_value
+from mlops.container.service_run import PARAMETERS, ServiceRun
 from mlops.container.skew import refuse_skew
 from mlops.errors import DatasetError, MlopsError
 from mlops.plugins.loading import load_function
@@ -104,7 +105,7 @@ def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> int:
         hooks, told = observers_of(hooked, project.settings.plugins.hook_seconds)
         session = SnowflakeSession(connection, tag=f"mlops {pipeline}.{_listed(found)}", on_fallback=told)
         stack.callback(session.close)
-        task: TaskRun = SnowflakeTaskRun(session)
+        task: TaskRun = ServiceRun(environ) if PARAMETERS in environ else SnowflakeTaskRun(session)
         run_id, config = task.identity()
         shared = folder = os.path.join(environment.data, pipeline, run_id)
         if environment.replica_count > 1:
@@ -156,7 +157,7 @@ def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a n
     """
     parameters = _parameters(node, work.config)
     inputs = _inputs(node, work)
-    kept = _kept(node, parameters, inputs, work)
+    kept = _kept(node, parameters, inputs, work) if node.serving is None else None
     if kept is not None:
         work.log.say("INFO", f"node {node.name} kept: {kept.reason}", _facts(kept))
         return kept

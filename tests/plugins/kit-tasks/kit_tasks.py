@@ -9,7 +9,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from mlops import node
+from mlops import Serving, node
 
 
 @node(outputs=["numbers"])
@@ -58,3 +58,9 @@ def telling(context) -> None:
     """Say which replica it is, and what has been imported."""
     heavy = sorted({"snowflake.snowpark", "snowflake.ml", "snowflake.core", "pandas"} & set(sys.modules))
     print(f"replica {context.replica_index} of {context.replica_count}, attempt {context.attempt}, heavy {heavy}")
+
+
+@node(outputs=[], serving=Serving())
+def serving(context, *, answer: int = 1) -> None:
+    """Stand for a server that has ended."""
+    print(f"{context.run_id} answers {answer}")

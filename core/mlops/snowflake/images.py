@@ -1,0 +1,73 @@
+"""Image repositories of Snowflake: where a registry is, how an engine logs in to it, and which digest a tag has.
+
+Source: Snowflake documentation, "Working with an image registry and repository".
+"""
+
+from __future__ import annotations
+
+import json
+
+from mlops.errors import AccountError
+from mlops.image.path import ImagePath
+from mlops.snowflake.session import SnowflakeSession
+
+
+def repository_url(session: SnowflakeSession, path: ImagePath) -> str:
+    """Return ``registry-host/database/schema/repository``; the repository is created where it is missing.
+
+    Raises:
+        AccountError: Snowflake refuses.
+    """
+    from snowflake.core.exceptions import APIError
+    from snowflake.core.image_repository import ImageRepository
+
+    try:
+        schema = session.root.databases[path.database].schemas[path.schema]
+        schema.image_repositories.create(ImageRepository(name=path.repository), mode="if_not_exists")
+        found = schema.image_repositories[path.repository].fetch()
+    except APIError as cause:
+        raise AccountError(
+            f"the image repository {'.'.join(path[:3])} is not to be had: {cause.status} {cause.reason}",
+            hint="the role needs CREATE IMAGE REPOSITORY on the schema, or READ and WRITE on the repository",
+        ) from cause
+    return str(found.repository_url).removeprefix("https://")
+
+
+def registry_login(session: SnowflakeSession) -> dict[str, str]:
+    """Return user and password for the registry, made from this session and good for about an hour.
+
+    It is what ``snow spcs image-registry token`` hands to ``docker login``; the connector has no public call for it.
+    """
+    rest = session.connection.rest
+    assert rest is not None, "a connection that is open has one"
+    data = rest._token_request("ISSUE")["data"]
+    token = {"token": data["sessionToken"], "expires_in": data["validityInSecondsST"]}
+    return {"username": "0sessiontoken", "password": json.dumps(token)}
+
+
+def pinned_image(session: SnowflakeSession, image: str) -> str:
+    """Return an image with the digest that its tag has now, so that a job runs what was deployed, whatever is pushed later.
+
+    An image that has a digest already, or is in no repository of the account, is returned as it is.
+
+    Raises:
+        AccountError: the repository has no image of this name and tag, or is not to be had.
+    """
+    path = ImagePath.parsed(image)
+    if path is None:
+        return image
+    from snowflake.core.exceptions import APIError
+
+    repository = session.root.databases[path.database].schemas[path.schema].image_repositories[path.repository]
+    try:
+        images = list(repository.list_images_in_repository())
+    except APIError as cause:
+        raise AccountError(
+            f"the images of {'.'.join(path[:3])} cannot be listed: {cause.status} {cause.reason}",
+            hint="push the image first: mlops image push; the role needs READ on the repository",
+        ) from cause
+    for one in images:
+        tags = one.tags if isinstance(one.tags, list) else str(one.tags or "").split(",")
+        if one.image_name == path.name and path.tag in tags:
+            return f"{image}@{one.digest}" if one.digest else image
+    raise AccountError(f"there is no image {image}", hint="mlops image build, then mlops image push")

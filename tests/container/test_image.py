@@ -1,0 +1,105 @@
+"""The image: small, without secrets, run by nobody in particular, and ready at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import mlops
+from tests.container.conftest import ROOT, Image
+
+pytestmark = [pytest.mark.container, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+
+SECRET = "planted-secret-7f3a"
+MEGABYTE = 1_000_000
+
+
+def test_a_node_runs_without_network_write_access_or_any_right(image: Image) -> None:
+    code, said = image.run("generate_data", "--services", "none", "--inputs", '{"customer_count": 50}')
+
+    assert code == 0, said
+    assert "customers: tmp/data/" in said or "/tmp/data/" in said
+    assert image.run("-c", "id -u", entrypoint=["sh"]) == (0, "10001\n")
+
+
+def test_it_says_what_it_holds_and_for_which_machine(image: Image) -> None:
+    attributes = image.engine.images.get(image.tag).attrs
+
+    versions = json.loads(attributes["Config"]["Labels"]["dev.mlops.versions"])
+    assert versions == image.facts["versions"] == {"mlops-framework": mlops.__version__, "mlops-churn": "0.1.0"}
+    assert (attributes["Os"], attributes["Architecture"]) == ("linux", "amd64")
+    assert attributes["Config"]["User"] == "10001:10001"
+
+
+def test_a_plugin_adds_less_than_two_megabytes_to_base_and_dependencies(image: Image) -> None:
+    layers = image.engine.images.get(image.tag).history()
+    [deps] = [number for number, layer in enumerate(layers) if layer["Size"] > 300 * MEGABYTE]
+
+    own = sum(layer["Size"] for layer in layers[:deps])
+
+    assert own < 2 * 2 * MEGABYTE, [(layer["Size"], layer["CreatedBy"][:60]) for layer in layers]
+
+
+def test_a_listing_in_a_container_imports_no_plugin_and_no_package_of_snowflake(image: Image) -> None:
+    code, said = image.run("-X", "importtime", "-m", "mlops", "nodes", "list", entrypoint=["python"])
+
+    assert code == 0, said
+    assert "train_model" in said
+    assert not [line for line in said.splitlines() if line.startswith("import time:") and "mlops_churn" in line]
+    assert "snowflake" not in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "code", "words"),
+    [
+        ({}, 12, "MLOPS_PIPELINE: it is not set"),
+        ({"MLOPS_VERSIONS": '{"mlops-churn": "1.3"}'}, 14, "image has mlops-churn 0.1.0"),
+        ({"SNOWFLAKE_HOST": "h", "SNOWFLAKE_ACCOUNT": "a"}, 13, "/snowflake/session/token"),
+    ],
+)
+def test_the_exit_code_and_the_log_leave_the_container(image: Image, environment, code: int, words: str) -> None:
+    task = {"MLOPS_PIPELINE": "churn", "MLOPS_AUTH": "inherited"} if environment else {}
+
+    ended, said = image.run("--task", "mlops-churn:generate_data", environment={**task, **environment})
+
+    assert ended == code, said
+    [error] = [one for one in map(json.loads, said.splitlines()) if one["severity_text"] == "ERROR"]
+    assert words in error["body"]
+
+
+def test_no_secret_and_no_configuration_gets_into_the_context_or_the_image(image: Image, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".snowflake").mkdir(parents=True)
+    (home / ".snowflake" / "connections.toml").write_text(f'[dev]\npassword = "{SECRET}"\n')
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "mlops.toml").write_text(f'[targets.prod]\nconnection = "dev"\nenv = {{A = "{SECRET}"}}\n')
+    (project / ".env").write_text(f"SNOWFLAKE_PASSWORD={SECRET}\n")
+    secret = dict.fromkeys(("SNOWFLAKE_PASSWORD", "SNOWFLAKE_TOKEN", "SNOWFLAKE_PRIVATE_KEY_FILE_PWD"), SECRET)
+
+    made = subprocess.run(
+        [sys.executable, "-m", "mlops", "image", "context", tmp_path / "context",
+         "--requirements", ROOT / "requirements.image.lock"],
+        cwd=project, env={**os.environ, **secret, "HOME": str(home)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert made.returncode == 0, made.stderr
+    assert SECRET not in made.stdout + made.stderr
+    files = [path for path in (tmp_path / "context").rglob("*") if path.is_file()]
+    assert {path.name for path in files if path.suffix != ".whl"} == {"Dockerfile", "requirements.image.lock"}
+    for path in files:
+        assert SECRET.encode() not in path.read_bytes()
+        if path.suffix == ".whl":
+            with zipfile.ZipFile(path) as wheel:
+                assert not [name for name in wheel.namelist() if SECRET.encode() in wheel.read(name)]
+    config = image.engine.images.get(image.tag).attrs["Config"]
+    assert not [line for line in config["Env"] if line.startswith("SNOWFLAKE_")]
+    found = image.run("-c", "find / -xdev \\( -name '*.toml' -o -name '.env' -o -name '*.p8' \\) -path '*nowflake*'",
+                      entrypoint=["sh"])[1]  # fmt: skip
+    assert "connections.toml" not in found
