@@ -18,6 +18,7 @@ from mlops_embedded.errors import (
 from mlops_embedded.ml.refresh import (
     DOWNSTREAM,
     DynamicTable,
+    duration_seconds,
     history,
     lag_seconds,
     make,
@@ -66,8 +67,8 @@ def create_dynamic_table(session: Session, found: Statement) -> Status:
     if there is not None and not found.or_replace:
         if if_not_exists:
             return Status(f"{name.name} already exists, statement succeeded.")
-        raise already_exists("dynamic_table" if "dynamic" in there.body else "table", name)
-    if there is not None and "dynamic" not in there.body:
+        raise already_exists("dynamic_table" if is_dynamic(there.body) else "table", name)
+    if there is not None and not is_dynamic(there.body):
         raise wrong_type("VIEW" if there.is_view else "TABLE", "DYNAMIC_TABLE")
     session.commit()  # as every DDL does: the query is to see what was written before
     table = make(session, name, names, table)
@@ -77,6 +78,12 @@ def create_dynamic_table(session: Session, found: Statement) -> Status:
     )  # fmt: skip
     set_tags(session, Tagged("TABLE", name), clauses["tags"])
     return Status(f"Dynamic table {name.name} successfully created.")
+
+
+@statement("CREATE", "DYNAMIC", "ICEBERG", "TABLE")
+@statement("CREATE", "ICEBERG", "TABLE")
+def create_iceberg_table(session: Session, found: Statement) -> Status:
+    raise unknown_here("Iceberg tables")
 
 
 def _clauses(session: Session, reader: Reader) -> dict[str, Any]:
@@ -139,9 +146,14 @@ def _defined(session: Session, clauses: dict[str, Any], query: str) -> DynamicTa
     )
 
 
+def is_dynamic(body: dict[str, Any]) -> bool:
+    """Whether a table's body is that of a dynamic table, which an online feature table is not."""
+    return "dynamic" in body and body["dynamic"].get("online") is None
+
+
 def _find(session: Session, name: ObjectName, *, if_exists: bool) -> Document | None:
     document = session.catalog.find("table", name)
-    if document is not None and "dynamic" in document.body:
+    if document is not None and is_dynamic(document.body):
         return document
     there = relations.find_relation(session, name)
     if there is not None:
@@ -231,7 +243,7 @@ def _settings(session: Session, reader: Reader) -> dict[str, Any]:
 def show_dynamic_tables(session: Session, found: Statement) -> Rowset:
     options = read_show_options(session, found.after("SHOW", "DYNAMIC", "TABLES"))
     everything = relations.relations(session, options.database, options.schema)
-    return Rowset.of(_SHOWN, options.records(_shown(relation) for relation in everything if "dynamic" in relation.body))
+    return Rowset.of(_SHOWN, options.records(_shown(relation) for relation in everything if is_dynamic(relation.body)))
 
 
 def _shown(relation: relations.Relation) -> dict[str, Any]:
@@ -261,15 +273,20 @@ def describe_dynamic_table(session: Session, found: Statement) -> Rowset:
 
 
 @table_function("INFORMATION_SCHEMA.DYNAMIC_TABLE_REFRESH_HISTORY")
-def refresh_history(session: Session, arguments: Arguments) -> Rowset:
+def dynamic_table_refresh_history(session: Session, arguments: Arguments) -> Rowset:
+    return refresh_history(session, arguments, online=False)
+
+
+def refresh_history(session: Session, arguments: Arguments, *, online: bool) -> Rowset:
+    """Return the refreshes of dynamic tables or of online feature tables, as their table function has them."""
     known = {"RESULT_LIMIT", "NAME", "NAME_PREFIX", "ERROR_ONLY"}
     if arguments.positional or not known.issuperset(arguments.named):
-        raise unknown_here(f"arguments of DYNAMIC_TABLE_REFRESH_HISTORY other than {', '.join(sorted(known))}")
+        raise unknown_here(f"arguments of {arguments.function} other than {', '.join(sorted(known))}")
     limit = arguments.named.get("RESULT_LIMIT", 100)
     if not 1 <= limit <= 10_000:
         raise invalid_value(f"RESULT_LIMIT is 1 to 10000, not {limit}")
     database = arguments.qualifier[0] if arguments.qualifier else session.resolve_schema(("PUBLIC",))[0]
-    records = [_refreshed(document) for document in history(session.catalog, database)]
+    records = [_refreshed(document) for document in history(session.catalog, database, online=online)]
     wanted, prefix = arguments.named.get("NAME"), arguments.named.get("NAME_PREFIX", "")
     kept = [
         record
@@ -291,5 +308,5 @@ def _refreshed(document: Document) -> dict[str, Any]:
         "DATA_TIMESTAMP": started, "REFRESH_START_TIME": started, "REFRESH_END_TIME": _moment(body["ended"]),
         "QUALIFIED_NAME": str(ObjectName(name.database, name.schema, body["name"])),
         "STATISTICS": body["statistics"], "REFRESH_ACTION": body["action"], "REFRESH_TRIGGER": body["trigger"],
-        "TARGET_LAG_SEC": None if lag == DOWNSTREAM else lag_seconds(lag), "WAREHOUSE": body["warehouse"],
+        "TARGET_LAG_SEC": None if lag == DOWNSTREAM else duration_seconds(lag), "WAREHOUSE": body["warehouse"],
     }  # fmt: skip

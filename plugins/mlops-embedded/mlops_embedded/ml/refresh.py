@@ -58,6 +58,8 @@ class DynamicTable:
     attempted_at: float | None = None
     failures: int = 0
     """Scheduled refreshes that failed since the last refresh that did not."""
+    online: dict[str, Any] | None = None
+    """An online feature table's own facts: it is refreshed like a dynamic table, and is none by name."""
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> DynamicTable:
@@ -72,7 +74,7 @@ class DynamicTable:
         """Whether a reader at this moment would find rows older than the lag."""
         if self.state != "ACTIVE" or self.target_lag == DOWNSTREAM:
             return False
-        return self.attempted_at is None or now - self.attempted_at >= lag_seconds(self.target_lag)
+        return self.attempted_at is None or now - self.attempted_at >= duration_seconds(self.target_lag)
 
     def refreshed(self, moment: float, trigger: str, error: SnowflakeError | None) -> DynamicTable:
         """Return what it is after a refresh; the fifth that fails in a row suspends it, as in Snowflake."""
@@ -84,21 +86,27 @@ class DynamicTable:
         return replace(self, attempted_at=moment, failures=failures)
 
 
-def lag_seconds(text: str) -> int:
+def lag_seconds(text: str, *, least: int = 60) -> int:
     """Return the seconds of a TARGET_LAG such as '5 minutes'.
 
     Raises:
-        SnowflakeError 001008: it is no duration, or shorter than a minute.
+        SnowflakeError 001008: it is no duration, or shorter than `least` seconds.
     """
-    match = re.fullmatch(r"\s*(\d+)\s+(second|minute|hour|day)s?\s*", text, re.IGNORECASE)
+    seconds = duration_seconds(text)
+    if seconds < least:
+        raise invalid_value(f"invalid TARGET_LAG {text!r}: the lag is at least {least} seconds")
+    return seconds
+
+
+def duration_seconds(text: str) -> int:
+    """Return the seconds of '30 seconds', '5 minutes', '30s' or '5m'."""
+    match = re.fullmatch(r"\s*(\d+)(?:\s+(second|minute|hour|day)s?|\s*([smhd]))\s*", text, re.IGNORECASE)
     if match is None:
         raise invalid_value(
             f"invalid TARGET_LAG {text!r}: say '<number> seconds | minutes | hours | days', or DOWNSTREAM"
         )
-    seconds = int(match[1]) * _SECONDS[match[2].lower()]
-    if seconds < 60:
-        raise invalid_value(f"invalid TARGET_LAG {text!r}: the lag is at least 60 seconds")
-    return seconds
+    unit = (match[2] or match[3]).lower()
+    return int(match[1]) * next(seconds for word, seconds in _SECONDS.items() if word.startswith(unit))
 
 
 def dynamic_tables(catalog: Catalog) -> set[ObjectName]:
@@ -178,7 +186,8 @@ def _own_session(session: Session, name: ObjectName, table: DynamicTable, *, own
         warehouse=table.warehouse,
         database=database,
         schema=schema,
-        context={_CHAIN: [*session.context.get(_CHAIN, []), str(name)]},
+        # what an online feature table reads is as old as its own lag allows, and is not refreshed for it
+        context={_CHAIN: [] if table.online else [*session.context.get(_CHAIN, []), str(name)]},
     )
     try:
         yield own
@@ -212,6 +221,7 @@ def _record(
         "message": error.message if error else None, "started": started.timestamp(), "ended": ended.timestamp(),
         "query_id": session.query_id, "statistics": statistics, "trigger": trigger, "target_lag": table.target_lag,
         "action": "REINITIALIZE" if trigger == "CREATION" else "FULL", "warehouse": table.warehouse,
+        "online": table.online is not None,
     }  # fmt: skip
     number = session.catalog.next_number(HISTORY)
     session.catalog.put(Document(HISTORY, ObjectName(name.database, name.schema, f"{number:012d}"), body, ended))
@@ -301,6 +311,7 @@ def _bring_up_to_date(session: Session, name: ObjectName) -> None:
             )
 
 
-def history(catalog: Catalog, database: str) -> list[Document]:
-    """Return the refreshes in a database, the newest first."""
-    return sorted(catalog.list(HISTORY, database=database), key=lambda document: document.name.name, reverse=True)
+def history(catalog: Catalog, database: str, *, online: bool = False) -> list[Document]:
+    """Return the refreshes of dynamic tables, or of online feature tables, in a database, the newest first."""
+    refreshes = [d for d in catalog.list(HISTORY, database=database) if bool(d.body.get("online")) == online]
+    return sorted(refreshes, key=lambda document: document.name.name, reverse=True)

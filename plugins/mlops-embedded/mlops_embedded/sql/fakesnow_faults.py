@@ -42,7 +42,25 @@ def _binary(expression: Expr) -> Expr:
 
 def after_transforms(expression: Expr) -> Expr:
     """Return the DuckDB statement as it must be where the transforms leave it wrong."""
-    return expression
+    return expression.transform(_array_slice, copy=False)
+
+
+def _array_slice(expression: Expr) -> Expr:
+    """ARRAY_SLICE of an ARRAY, which is JSON here, takes elements; the transforms leave DuckDB to take characters."""
+    if not isinstance(expression, exp.ArraySlice):
+        return expression
+    elements = exp.cast(exp.func("TO_JSON", expression.this), exp.DataType.build("JSON[]", dialect="duckdb"))
+    first, last = _bound(expression.args["start"], shift=1), _bound(expression.args["end"], shift=0)
+    return exp.func("TO_JSON", exp.Anonymous(this="LIST_SLICE", expressions=[elements, first, last]))
+
+
+def _bound(given: Expr, *, shift: int) -> Expr:
+    """Snowflake counts from 0 and leaves out the last, from the end too; DuckDB counts from 1 and takes it."""
+    from_end = 0 if shift else 1
+    is_negative = exp.LT(this=given.copy(), expression=exp.Literal.number(0))
+    before_end = exp.Sub(this=exp.paren(given.copy()), expression=exp.Literal.number(from_end))
+    after_start = exp.Add(this=exp.paren(given.copy()), expression=exp.Literal.number(shift))
+    return exp.Case(ifs=[exp.If(this=is_negative, true=before_end)], default=after_start)
 
 
 def split(expression: Expr) -> list[Expr] | None:

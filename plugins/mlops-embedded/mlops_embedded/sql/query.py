@@ -162,6 +162,8 @@ def _as_snowflake(error: duckdb.Error) -> SnowflakeError:
     message = text.split("\n")[0]
     for pattern, code, sqlstate, sentence in _SENTENCES:
         if match := re.search(pattern, message):
+            if code == "002140" and match[1].lower().startswith("system$"):
+                return unknown_here(f"the function {match[1].upper()}")
             return SnowflakeError(f"SQL compilation error:\n{sentence.format(match[1])}", code=code, sqlstate=sqlstate)
     for kind, code, sqlstate in (
         (duckdb.BinderException, "000904", "42000"),

@@ -3,7 +3,9 @@
 # no annotations as text here: CustomModel looks at its methods' annotations as they are
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,16 +85,28 @@ def test_what_the_model_raises_reaches_the_client(session: Session, table: str) 
         session.sql(f"SELECT MODEL({CHURN}, V1)!PREDICT(NULL, SPENT) FROM {table}").collect()
 
 
-@pytest.mark.embedded("Inference: XGBoost models")
-def test_an_xgboost_model_is_scored(registry: Registry, customers: pd.DataFrame) -> None:
-    xgboost = pytest.importorskip("xgboost")
+def _xgboost() -> Any:
+    return pytest.importorskip("xgboost").XGBClassifier(n_estimators=5, max_depth=2)
+
+
+def _lightgbm() -> Any:
+    return pytest.importorskip("lightgbm").LGBMClassifier(n_estimators=5, max_depth=2, min_child_samples=2, verbose=-1)
+
+
+@pytest.mark.embedded("Inference: XGBoost and LightGBM models, logged, loaded back and run")
+@pytest.mark.parametrize("make", [_xgboost, _lightgbm])
+def test_boosted_trees_are_loaded_and_scored(
+    registry: Registry, customers: pd.DataFrame, make: Callable[[], Any]
+) -> None:
     churned = (customers.AGE / 40 + customers.SPENT / 100 > 2).astype(int)
-    model = xgboost.XGBClassifier(n_estimators=5, max_depth=2).fit(customers, churned)
-
-    version = registry.log_model(model, model_name="BOOSTED", version_name="V1", sample_input_data=customers.head(5))
-    scored = version.run(customers, function_name="predict_proba")
-
+    model = make().fit(customers, churned)
     expected = model.predict_proba(customers).astype(float)
+    name = f"BOOSTED{make.__name__.upper()}"
+
+    version = registry.log_model(model, model_name=name, version_name="V1", sample_input_data=customers.head(5))
+
+    assert (version.load(force=True).predict_proba(customers) == expected).all()
+    scored = version.run(customers, function_name="predict_proba")
     assert (scored.filter(like="output_feature").to_numpy() == expected).all()
 
 

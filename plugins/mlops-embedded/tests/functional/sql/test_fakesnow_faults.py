@@ -49,6 +49,12 @@ def test_fakesnow_takes_the_characters_of_a_hexadecimal_text_for_the_bytes(fakes
     assert fakesnow.fetchall() != [(b"\x01\xff",)], "fakesnow_faults._binary can go"
 
 
+def test_fakesnow_slices_the_text_of_an_array(fakesnow: FakeSnowflakeCursor) -> None:
+    fakesnow.execute("SELECT ARRAY_SLICE(ARRAY_AGG(X), 0, 1) FROM (SELECT 12 AS X)")
+
+    assert "12" not in fakesnow.fetchall()[0][0], "fakesnow_faults._array_slice can go"
+
+
 def test_fakesnow_fails_at_a_merge_source_without_a_name(fakesnow: FakeSnowflakeCursor) -> None:
     fakesnow.execute("CREATE TABLE M (K INT)")
     sql = "MERGE INTO M USING (SELECT 1 AS J) ON (K = J) WHEN NOT MATCHED THEN INSERT (K) VALUES (J)"
