@@ -222,8 +222,17 @@ def test_replicas_know_their_number_and_a_node_without_services_imports_no_heavy
     assert not any("snowflake." in line for line in heard)  # pandas is what the connector itself imports
 
 
-def test_a_container_that_is_told_to_end_commits_nothing_and_says_so(account: Account, tmp_path: Path) -> None:
-    root = account.graph([["patient"]], {"patient.sign": str(tmp_path / "sign")})
+@pytest.mark.parametrize(
+    ("node", "last"),
+    [
+        ("patient", "stopped by SIGTERM; what was not committed is lost, a retry runs it again"),
+        ("deaf", "the node does not end: it is killed"),
+    ],
+)
+def test_a_container_that_is_told_to_end_commits_nothing_and_says_so(
+    account: Account, tmp_path: Path, node: str, last: str
+) -> None:
+    root = account.graph([[node]], {f"{node}.sign": str(tmp_path / "sign")}, {"MLOPS_GRACE": "1"})
     account.sql(f"EXECUTE TASK {root}")
     until = time.monotonic() + 30
     while not (tmp_path / "sign").exists() or not (tmp_path / "sign").read_text():
@@ -236,7 +245,7 @@ def test_a_container_that_is_told_to_end_commits_nothing_and_says_so(account: Ac
         assert time.monotonic() - began < 20, "it does not end"
         time.sleep(0.05)
 
-    assert said(account.log(job))[-1] == "stopped by SIGTERM; what was not committed is lost, a retry runs it again"
+    assert said(account.log(job))[-1] == last
     assert not list(account.folder(root).rglob("*.json"))
 
 

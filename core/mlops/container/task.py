@@ -18,6 +18,7 @@ from msgspec import Struct
 
 import mlops
 from mlops.container.environment import TaskEnvironment, log_format, task_environment
+from mlops.container.grace import ended_within
 from mlops.container.job_log import JobLog
 from mlops.container.return_value import return_value
 from mlops.container.service_run import PARAMETERS, ServiceRun
@@ -93,7 +94,11 @@ def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> int:
     functions = {one.node.full_name: load_function(one.node) for one in found}
     hooked = {knowledge.distribution: knowledge for one in found for knowledge in one.hooked}.values()
     pipeline = environment.pipeline
-    with ExitStack() as stack, log.about(pipeline=pipeline, node=_listed(found)):
+    with (
+        ended_within(project.settings.grace, STOPPED, partial(log.say, "ERROR", "the node does not end: it is killed")),
+        ExitStack() as stack,
+        log.about(pipeline=pipeline, node=_listed(found)),
+    ):
         choice = connection_for(project.settings, hooked, environ=environ)
         log.say("INFO", f"session: {choice.auth_mode}, because {choice.reason}")
         connection = choice.open(stack)

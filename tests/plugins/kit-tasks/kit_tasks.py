@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sys
@@ -44,6 +45,13 @@ def patient(*, sign: str = "", seconds: float = 60.0) -> int:
     Path(sign).write_text(str(os.getpid()))
     time.sleep(seconds)
     return 0
+
+
+@node(outputs=["never"])
+def deaf(*, sign: str = "") -> bytes:
+    """Give a sign, then compute in a library that looks at no signal."""
+    Path(sign).write_text(str(os.getpid()))
+    return hashlib.pbkdf2_hmac("sha256", b"", b"", 1_000_000_000)
 
 
 @node(outputs=["answer"])
