@@ -27,7 +27,7 @@ def check_jobs(files: tuple[str, ...], target: str | None, as_json: bool) -> Non
     \b
     Examples:
       mlops jobs check jobs/train.yaml
-      mlops jobs check jobs/*.yaml --target prod
+      mlops jobs check jobs/train.yaml jobs/score.yaml --target prod
     """
     from mlops.compile.job_file import checked_files, placeholders_of
 

@@ -55,7 +55,9 @@ def deployment_of(
             target.warehouse, place=f"{place}.warehouse", problems=problems, what="the name of a warehouse"
         )
     path = image_path(image or target.image, database=database, schema=schema, repository=repository)
-    if path is None:
+    if path is None and (
+        "/" in (image or target.image or "") or not problems
+    ):  # a name is in a repository of these names
         problems.append(
             SettingsError(
                 place=f"{place}.image",
@@ -63,7 +65,7 @@ def deployment_of(
                 hint="write /database/schema/repository/name:tag, or name:tag of the target's own repository",
             )
         )
-        path = "missing"
+    path = path or "missing"
     problems.extend(
         DatasetError(
             dataset=dataset,

@@ -8,7 +8,8 @@ where it has more than printable ASCII, quoted as JSON is, which YAML reads alik
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -18,7 +19,7 @@ _WORDS = frozenset(["true", "false", "yes", "no", "on", "off", "null", "y", "n"]
 _LITERAL = re.compile(r"[!-~](?:[ -~]*[!-~])?(?:\n(?: *[!-~](?:[ -~]*[!-~])?)?)*\n\Z")
 
 
-def to_yaml(data: Mapping[str, Any] | Sequence[Any]) -> str:  # Any: plain data
+def to_yaml(data: dict[str, Any] | Sequence[Any]) -> str:  # Any: plain data
     """Return a table or list of plain data (tables, lists, text, numbers, truth values, None) as YAML."""
     lines: list[str] = []
     _block(data, "", "", lines)
@@ -28,13 +29,13 @@ def to_yaml(data: Mapping[str, Any] | Sequence[Any]) -> str:  # Any: plain data
 def _block(data: Any, indent: str, lead: str, lines: list[str]) -> None:  # Any: plain data
     """Append the lines of a table or list; ``lead`` stands before the first of them in place of ``indent``."""
     lead = lead or indent
-    if isinstance(data, Mapping):
+    if isinstance(data, dict):
         for key, value in data.items():
             _entry(f"{lead}{_scalar(key)}:", " ", value, indent, "  ", lines)
             lead = indent
     else:
         for value in data:
-            if isinstance(value, (Mapping, list, tuple)) and value:
+            if isinstance(value, (dict, list, tuple)) and value:
                 _block(value, f"{indent}  ", f"{lead}- ", lines)
             else:
                 _entry(f"{lead}-", " ", value, indent, "  ", lines)
@@ -42,12 +43,12 @@ def _block(data: Any, indent: str, lead: str, lines: list[str]) -> None:  # Any:
 
 
 def _entry(head: str, gap: str, value: Any, indent: str, step: str, lines: list[str]) -> None:  # Any: plain data
-    if isinstance(value, (Mapping, list, tuple)):
+    if isinstance(value, (dict, list, tuple)):
         if value:
             lines.append(head)
-            _block(value, indent + step if isinstance(value, Mapping) else indent, "", lines)
+            _block(value, indent + step if isinstance(value, dict) else indent, "", lines)
         else:
-            lines.append(f"{head}{gap}{'{}' if isinstance(value, Mapping) else '[]'}")
+            lines.append(f"{head}{gap}{'{}' if isinstance(value, dict) else '[]'}")
     elif isinstance(value, str) and "\n" in value and _LITERAL.match(value):
         lines.append(f"{head}{gap}|{'+' if value.endswith(chr(10) * 2) else ''}")
         lines.extend(f"{indent}{step}{line}" if line else "" for line in value[:-1].split("\n"))
@@ -57,7 +58,7 @@ def _entry(head: str, gap: str, value: Any, indent: str, step: str, lines: list[
 
 def _scalar(value: object) -> str:
     if isinstance(value, str):
-        return value if _PLAIN.match(value) and value.lower() not in _WORDS else _quoted(value)
+        return _text(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -67,6 +68,12 @@ def _scalar(value: object) -> str:
     if isinstance(value, float):
         return _number(value)
     raise TypeError(f"{type(value).__name__} is not plain data")
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> str:
+    """Keys, and many values, are the same in file after file."""
+    return value if _PLAIN.match(value) and value.lower() not in _WORDS else _quoted(value)
 
 
 def _quoted(text: str) -> str:
