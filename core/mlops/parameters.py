@@ -236,8 +236,19 @@ def _plain(value: object) -> object:
         return value
     import msgspec
 
-    plain: object = msgspec.json.decode(msgspec.json.encode(value, enc_hook=_encode))
+    plain: object = msgspec.json.decode(msgspec.json.encode(_in_order(value), enc_hook=_encode))
     return plain
+
+
+def _in_order(value: object) -> object:
+    """Return the value with its sets in an order that is the same in every process, which theirs is not."""
+    if isinstance(value, (set, frozenset)):
+        return sorted((_in_order(one) for one in value), key=lambda one: (type(one).__name__, repr(one)))
+    if isinstance(value, (list, tuple)):
+        return [_in_order(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _in_order(one) for key, one in value.items()}
+    return value
 
 
 def _encode(value: object) -> object:

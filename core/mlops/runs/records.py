@@ -131,8 +131,9 @@ class RunRecords:
         """Record what a node came to, with its metrics."""
         error = None if outcome.error is None else _text(asdict(outcome.error))
         database = self._changing()
-        if outcome.metrics:
+        if outcome.state in (State.SUCCEEDED, State.FAILED):  # of an earlier attempt, which this one replaces
             database.execute("DELETE FROM metrics WHERE run_id = ? AND node = ?", (run_id, outcome.node))
+        if outcome.metrics:
             database.executemany(
                 "INSERT INTO metrics (run_id, node, attempt, name, step, value) VALUES (?, ?, ?, ?, ?, ?)",
                 [(run_id, outcome.node, outcome.attempt, one.name, one.step, one.value) for one in outcome.metrics],
