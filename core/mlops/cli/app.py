@@ -22,6 +22,8 @@ COMMANDS = {
     ),
     "config": ("mlops.cli.config:config", "Show the settings and where each comes from."),
     "datasets": ("mlops.cli.datasets:datasets", "Look at what nodes have written."),
+    "deploy": ("mlops.cli.deploy:deploy", "Bring a pipeline to Snowflake, or what differs of it."),
+    "destroy": ("mlops.cli.destroy:destroy", "Drop what was deployed."),
     "exec": ("mlops.cli.run_node:run_node", "The same as run-node."),
     "generate": (
         "mlops.cli.generate:generate",
@@ -37,6 +39,7 @@ COMMANDS = {
         "mlops.cli.pipelines:pipelines",
         "List and show the pipelines that are installed or declared.",
     ),
+    "plan": ("mlops.cli.plan:plan", "Show what a deploy would change in Snowflake."),
     "plugins": (
         "mlops.cli.plugins:plugins",
         "List, write and check plugins, also those that do not work.",

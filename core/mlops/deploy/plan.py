@@ -31,6 +31,10 @@ class Action(Enum):
     DROP = "drop"
 
 
+RECORDS = {"hash", "graph"}
+"""Fields that only say what was deployed."""
+
+
 class Step(Struct, frozen=True):
     """One object that is created, changed or dropped. ``wanted`` and its ``comment`` are None for a drop.
 
@@ -45,6 +49,11 @@ class Step(Struct, frozen=True):
     held: Held[Object] | None = None
     changes: tuple[Change, ...] = ()
     drift: bool = False
+
+    @property
+    def is_record(self) -> bool:
+        """Whether nothing but our own record of the deployment is written: the hashes in the comment."""
+        return bool(self.changes) and all(one.field in RECORDS for one in self.changes)
 
 
 class Problem(Struct, frozen=True):

@@ -11,7 +11,7 @@ from mlops.deploy.account import Held
 from mlops.deploy.consequences import consequences_of
 from mlops.deploy.differences import changes_between
 from mlops.deploy.ownership import SHARED, Object, Ownership, comment_of, ownership_in, ownership_of
-from mlops.deploy.plan import KINDS, Action, Plan, Problem, Step
+from mlops.deploy.plan import KINDS, RECORDS, Action, Plan, Problem, Step
 from mlops.deploy.state import State
 
 MAX_TASKS = 1000
@@ -76,7 +76,7 @@ def _step(deployment: Deployment, wanted: Object, found: Held[Object] | None) ->
     return Step(Action.CHANGE, kind, wanted.name, wanted, comment_of(said), found, changes, drift)
 
 
-_SAID = {"hash", "graph", "nodes", "versions"}
+_SAID = RECORDS | {"nodes", "versions"}
 """What a comment says: no account changes it, and no other person by chance."""
 
 

@@ -29,7 +29,9 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from mlops.compile.objects import Deployment
     from mlops.datasets.serializers import Serializer
+    from mlops.deploy.plan import Plan
     from mlops.nodes import Node
     from mlops.pipeline import Pipeline
     from mlops.runs.connection import AuthFallback
@@ -124,3 +126,18 @@ def on_auth_fallback(fallback: AuthFallback) -> None:
     Called at most once a process, in the one that makes the session: that of a node, or of a command. Jobs that mlops
     generates never fall back.
     """
+
+
+@hookspec
+def check_deployment(deployment: Deployment, plan: Plan) -> str | Iterable[str] | None:
+    """Object to a deployment before anything is written: ``mlops deploy`` then refuses, and ``mlops plan`` tells.
+
+    Called once, in the process of the command, after Snowflake was read; also for a plan that changes nothing.
+    ``deployment`` is what Snowflake is to hold, ``plan`` what would be created, changed and
+    dropped for that. Return nothing where both are as they should be, otherwise a text for each thing that is wrong.
+    """
+
+
+@hookspec
+def after_deploy(deployment: Deployment, plan: Plan) -> None:
+    """Observe that a deployment has ended well. Called once, in the process of ``mlops deploy``, if anything was written."""

@@ -1,0 +1,144 @@
+"""What ``plan``, ``deploy`` and ``destroy`` share: the account of the chosen target, guards, and progress of calls."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from mlops.deploy.calls import Progress
+from mlops.errors import AccountError, UsageError
+
+if TYPE_CHECKING:
+    from mlops.compile.objects import Deployment
+    from mlops.deploy.account import Account
+    from mlops.deploy.plan import Plan
+    from mlops.plugins.hooks import Objection
+    from mlops.project import Project
+
+GUARD, OBSERVER = "check_deployment", "after_deploy"
+_MOST_LINES = 60
+
+
+@contextmanager
+def account_of(
+    project: Project, connection: str | None, deployment: Deployment | None = None
+) -> Iterator[tuple[Account, Executor]]:
+    """Yield the account of the chosen target and the threads that calls are made on; all are closed at the end.
+
+    Raises:
+        RunError, AccountError: the target has no connection, or Snowflake is out of reach.
+    """
+    from mlops.snowflake.account import account_on
+    from mlops.snowflake.identifiers import stored
+    from mlops.snowflake.session import open_session
+
+    target = project.settings.chosen_target
+    with open_session(project.settings, project.discovery.known, connection=connection, tag="mlops deploy") as session:
+        database = deployment.database if deployment else stored(target.database or session.connection.database or "")
+        schema = deployment.schema if deployment else stored(target.schema or session.connection.schema or "")
+        if not database or not schema:
+            raise AccountError(
+                f"target {target.name!r} has no database and schema",
+                hint=f"write both under [tool.mlops.targets.{target.name}], or in its connection",
+            )
+        account = account_on(session, database=database, schema=schema, width=target.width)
+        with ThreadPoolExecutor(target.width, thread_name_prefix="mlops-deploy") as pool:
+            yield account, pool
+
+
+def pipeline_named(project: Project, name: str | None) -> str:
+    """Return the pipeline that a command is about: that of this name, or the only one.
+
+    Raises:
+        UsageError: there are several, and no name says which.
+    """
+    if name is not None:
+        return name
+    names = sorted({one.name for one in project.registry.pipelines})
+    if len(names) == 1:
+        return names[0]
+    raise UsageError(
+        f"{len(names)} pipelines are installed or declared" if names else "no pipeline is installed or declared",
+        hint=f"say which: {', '.join(names)}" if names else "see mlops pipelines list",
+    )
+
+
+def objections_to(project: Project, plan: Plan) -> list[Objection]:
+    """Return what guards of the installed plugins have against a plan."""
+    from mlops.plugins.hooks import Hooks
+
+    hooks = Hooks(project.discovery.known, (GUARD,))
+    return hooks.objections(GUARD, deployment=plan.deployment, plan=plan)
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Ask a person, unless ``yes`` was said.
+
+    Raises:
+        UsageError: there is no terminal to ask on.
+        click.Abort: the person says no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask on", hint="add --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def progress_of_calls(*, quiet: bool) -> Iterator[Progress]:
+    """Yield what shows calls on standard error as they are made: a bar on a terminal, lines elsewhere."""
+    if quiet:
+        yield lambda done, total, what: None
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI"):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        columns = (BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.description}"))
+        with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task("", total=None)
+            yield lambda done, total, what: bars.update(task, completed=done, total=total, description=what)
+    else:
+        yield _line
+
+
+def _line(done: int, total: int, what: str) -> None:
+    """Print every call of a small deployment, and of a large one as many as a person reads."""
+    if total <= _MOST_LINES or done % (total // 20) == 0 or done == total:
+        click.echo(f"[{done}/{total}] {what}", err=True)
+
+
+@contextmanager
+def stopped_once() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop what is under way, and not what puts it back: only a third one ends that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    seen = 0
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 2:
+            click.echo("putting back what was written; once more leaves it to the next deploy", err=True)
+        else:
+            raise KeyboardInterrupt
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,81 @@
+"""``mlops destroy``: nothing left of what was deployed."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mlops.cli import options
+from mlops.cli.output import print_json
+
+
+@click.command()
+@click.argument("pipeline", required=False, shell_complete=options.complete_pipelines)
+@click.option("--pools", is_flag=True, help="Also drop the target's compute pools, if we made them.")
+@click.option("--data", is_flag=True, help="Also drop the target's stage with all datasets in it, if we made it.")
+@click.option("--dry-run", is_flag=True, help="Show what would be dropped, and drop nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
+@options.target
+@options.connection
+@options.as_json
+def destroy(
+    pipeline: str | None,
+    pools: bool,
+    data: bool,
+    dry_run: bool,
+    yes: bool,
+    quiet: bool,
+    target: str | None,
+    connection: str | None,
+    as_json: bool,
+) -> None:
+    """Drop what was deployed of PIPELINE, or of the whole project: tasks, services and functions that we made.
+
+    Compute pools go only with --pools, the stage with its data only with --data, image repositories never. The pipeline
+    need not be installed any more.
+
+    \b
+    Examples:
+      mlops destroy churn
+      mlops destroy --target dev --pools --data --yes
+    """
+    from mlops.cli.deploying import account_of, confirmed, progress_of_calls
+    from mlops.deploy.destroying import destroy as destroy_all
+    from mlops.deploy.destroying import survey_of_destruction
+    from mlops.snowflake.identifiers import stored
+
+    project = options.project(target=target)
+    chosen = project.settings.chosen_target
+    what = pipeline or f"everything of project {project.settings.project}"
+    with account_of(project, connection) as (account, pool):
+        found = survey_of_destruction(
+            account,
+            pool,
+            project=project.settings.project,
+            pipeline=pipeline,
+            pools=[stored(one.name) for one in chosen.pools.values() if one.managed],
+            stages=[stored(chosen.stage)],
+            with_pools=pools,
+            with_data=data,
+        )
+        objects = [{"kind": kind, "name": name} for kind, name in found.objects]
+        if not as_json:
+            for one in objects:
+                click.echo(f"- {one['kind']} {one['name']}")
+            for text in found.left:
+                click.echo(f"  {text}")
+        dropped = 0
+        if found.is_empty and not found.locks:
+            if not as_json:
+                click.echo(f"nothing to drop: {what} is not deployed here")
+        elif not dry_run:
+            confirmed(f"drop {len(objects)} objects of {what}?", yes=yes)
+            with progress_of_calls(quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
+                destroy_all(found, account, pool, progress=progress)
+            dropped = len(objects)
+    if as_json:
+        print_json({"pipeline": pipeline, "objects": objects, "left": list(found.left), "dropped": dropped})
+    elif dropped:
+        click.echo(f"dropped {dropped} objects of {what}")
