@@ -59,17 +59,17 @@ def deploy(
       mlops deploy --plan plan.json --yes
     """
     from mlops.cli.deploying import (
-        account_of,
         confirmed,
         objections_to,
+        opened,
         pipeline_named,
         progress_of_calls,
         stopped_once,
+        surveyed,
     )
     from mlops.cli.plan_view import plan_text, summary
     from mlops.deploy.applying import BlockedPlanError, apply
     from mlops.deploy.plan_file import plan_row, read_plan, refuse_if_moved
-    from mlops.deploy.survey import survey
     from mlops.errors import UsageError, VetoError
 
     approved = read_plan(plan_path) if plan_path else None
@@ -81,9 +81,8 @@ def deploy(
     name = pipeline_named(project, pipeline)
     deployment = project.deployment(name, tell=lambda text: click.echo(text, err=True))
     applied: Applied | None = None
-    with account_of(project, connection, deployment) as (account, pool):
-        quick = not (refresh or dry_run or approved)
-        found = survey(account, deployment, pool, prune=prune, quick=quick)
+    with opened(project, connection, deployment) as on:
+        found = surveyed(project, on, deployment, prune=prune, quick=not (refresh or dry_run or approved))
         if approved is not None:
             refuse_if_moved(approved, found)
         row = plan_row(found, prune=prune)
@@ -97,7 +96,7 @@ def deploy(
         if not dry_run and not found.is_empty:
             confirmed(f"deploy {name}: {summary(found)}?", yes=yes)
             with progress_of_calls(quiet=quiet or (as_json and not sys.stderr.isatty())) as progress, stopped_once():
-                applied = apply(found, account, pool, progress=progress)
+                applied = apply(found, on.account, on.pool, progress=progress)
     warnings = [] if applied is None else [*applied.warnings, *_observed(project, found)]
     if as_json:
         print_json({**row, "applied": None if applied is None else applied_row(applied, warnings)})

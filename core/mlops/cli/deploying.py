@@ -13,13 +13,15 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
+from mlops.deploy.account import Account
 from mlops.deploy.calls import Progress
 from mlops.errors import AccountError, UsageError
+from mlops.snowflake.session import SnowflakeSession
 
 if TYPE_CHECKING:
     from mlops.compile.objects import Deployment
-    from mlops.deploy.account import Account
     from mlops.deploy.plan import Plan
     from mlops.plugins.hooks import Objection
     from mlops.project import Project
@@ -28,11 +30,17 @@ GUARD, OBSERVER = "check_deployment", "after_deploy"
 _MOST_LINES = 60
 
 
+class Opened(Struct, frozen=True):
+    """What a command works on while it is connected: the account, and the threads that calls are made on."""
+
+    session: SnowflakeSession
+    account: Account
+    pool: Executor
+
+
 @contextmanager
-def account_of(
-    project: Project, connection: str | None, deployment: Deployment | None = None
-) -> Iterator[tuple[Account, Executor]]:
-    """Yield the account of the chosen target and the threads that calls are made on; all are closed at the end.
+def opened(project: Project, connection: str | None, deployment: Deployment | None = None) -> Iterator[Opened]:
+    """Yield the account of the chosen target, at the place of a deployment or of the target; closed at the end.
 
     Raises:
         RunError, AccountError: the target has no connection, or Snowflake is out of reach.
@@ -52,7 +60,36 @@ def account_of(
             )
         account = account_on(session, database=database, schema=schema, width=target.width)
         with ThreadPoolExecutor(target.width, thread_name_prefix="mlops-deploy") as pool:
-            yield account, pool
+            yield Opened(session, account, pool)
+
+
+def surveyed(project: Project, on: Opened, deployment: Deployment, *, prune: bool, quick: bool = False) -> Plan:
+    """Return what would be done for the account to hold a deployment, its image pinned to the digest that its tag has.
+
+    An image that is not there yet is told, and does not stop the deployment: it is needed when the graph runs.
+    """
+    from mlops.compile.names import image_path
+    from mlops.deploy.state import QUICK
+    from mlops.deploy.survey import survey
+    from mlops.snowflake.identifiers import stored
+    from mlops.snowflake.images import pinned_image
+
+    target = project.settings.chosen_target
+    notes: tuple[str, ...] = ()
+    image = image_path(
+        target.image,
+        database=deployment.database,
+        schema=deployment.schema,
+        repository=stored(target.image_repository),
+    )
+    try:
+        pinned = image and pinned_image(on.session, image)
+    except AccountError as cause:
+        pinned, notes = image, (f"{cause.message}: {cause.hint}" if cause.hint else cause.message,)
+    if pinned and pinned != image:
+        deployment = project.deployment(deployment.pipeline, image=pinned)
+    reads = QUICK - 1 if quick else None  # the list of images was one
+    return survey(on.account, deployment, on.pool, prune=prune, reads=reads, notes=notes)
 
 
 def pipeline_named(project: Project, name: str | None) -> str:

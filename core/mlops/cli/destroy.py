@@ -41,7 +41,7 @@ def destroy(
       mlops destroy churn
       mlops destroy --target dev --pools --data --yes
     """
-    from mlops.cli.deploying import account_of, confirmed, progress_of_calls
+    from mlops.cli.deploying import confirmed, opened, progress_of_calls
     from mlops.deploy.destroying import destroy as destroy_all
     from mlops.deploy.destroying import survey_of_destruction
     from mlops.snowflake.identifiers import stored
@@ -49,10 +49,10 @@ def destroy(
     project = options.project(target=target)
     chosen = project.settings.chosen_target
     what = pipeline or f"everything of project {project.settings.project}"
-    with account_of(project, connection) as (account, pool):
+    with opened(project, connection) as on:
         found = survey_of_destruction(
-            account,
-            pool,
+            on.account,
+            on.pool,
             project=project.settings.project,
             pipeline=pipeline,
             pools=[stored(one.name) for one in chosen.pools.values() if one.managed],
@@ -73,7 +73,7 @@ def destroy(
         elif not dry_run:
             confirmed(f"drop {len(objects)} objects of {what}?", yes=yes)
             with progress_of_calls(quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
-                destroy_all(found, account, pool, progress=progress)
+                destroy_all(found, on.account, on.pool, progress=progress)
             dropped = len(objects)
     if as_json:
         print_json({"pipeline": pipeline, "objects": objects, "left": list(found.left), "dropped": dropped})

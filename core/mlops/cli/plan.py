@@ -42,15 +42,14 @@ def plan(
       mlops plan churn --target prod --prune --out plan.json
       mlops plan churn --detailed-exitcode
     """
-    from mlops.cli.deploying import account_of, objections_to, pipeline_named
+    from mlops.cli.deploying import objections_to, opened, pipeline_named, surveyed
     from mlops.cli.plan_view import plan_text
     from mlops.deploy.plan_file import plan_row, write_plan
-    from mlops.deploy.survey import survey
 
     project = options.project(target=target)
     deployment = project.deployment(pipeline_named(project, pipeline), tell=lambda text: click.echo(text, err=True))
-    with account_of(project, connection, deployment) as (account, pool):
-        found = survey(account, deployment, pool, prune=prune)
+    with opened(project, connection, deployment) as on:
+        found = surveyed(project, on, deployment, prune=prune)
     objections = objections_to(project, found)
     row = {**plan_row(found, prune=prune), "objections": [f"{one.distribution}: {one.problem}" for one in objections]}
     if out is not None:

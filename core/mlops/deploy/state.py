@@ -55,19 +55,19 @@ class State(Struct, frozen=True):
         )
 
 
-def look(account: Account, deployment: Deployment, pool: Executor, *, quick: bool = False) -> State:
+def look(account: Account, deployment: Deployment, pool: Executor, *, reads: int | None = None) -> State:
     """Return what the account holds of a deployment.
 
-    With ``quick``, a deployment that stands as its root's comment says is looked at with no more than three calls: what
+    With ``reads``, a deployment that stands as its root's comment says is looked at with no more than so many calls: what
     that comment vouches for is only partly read again. Anything else is read whole.
     """
     root = deployment.root.name
     wanted = [kind for kind in _BY_CHANGE if any(isinstance(one, kind) for one in deployment.objects)]
     whole = [*wanted, *(kind for kind in _OF_PIPELINE if kind not in wanted)]
-    if not quick:
+    if reads is None:
         return _state(account, root, _read(account, deployment, [Task, *whole], pool))
     found = {Task.__name__: _tasks(account, root)}
-    rest = wanted[: QUICK - 1] if _vouches(_state(account, root, found), deployment) else whole
+    rest = wanted[: reads - 1] if _vouches(_state(account, root, found), deployment) else whole
     return _state(account, root, {**found, **_read(account, deployment, rest, pool)})
 
 

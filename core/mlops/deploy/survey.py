@@ -14,14 +14,21 @@ from mlops.deploy.state import look
 
 
 def survey(
-    account: Account, deployment: Deployment, pool: Executor, *, prune: bool = False, quick: bool = False
+    account: Account,
+    deployment: Deployment,
+    pool: Executor,
+    *,
+    prune: bool = False,
+    reads: int | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Plan:
-    """Return what would be done for an account to hold a deployment.
+    """Return what would be done for an account to hold a deployment; ``notes`` are told with its consequences.
 
-    Runs of the graph are asked for only if it would be changed. ``quick`` is told at ``look``.
+    Runs of the graph are asked for only if it would be changed. ``reads`` is told at ``look``.
     """
-    state = look(account, deployment, pool, quick=quick)
+    state = look(account, deployment, pool, reads=reads)
     plan = plan_deployment(deployment, state, prune=prune)
-    if not plan.touches_tasks or plan.root is None:
-        return plan
-    return plan_deployment(deployment, replace(state, runs=tuple(account.runs(deployment.root.name))), prune=prune)
+    if plan.touches_tasks and plan.root is not None:
+        runs = tuple(account.runs(deployment.root.name))
+        plan = plan_deployment(deployment, replace(state, runs=runs), prune=prune)
+    return replace(plan, consequences=(*notes, *plan.consequences))

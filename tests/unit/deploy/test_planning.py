@@ -16,7 +16,7 @@ from mlops.deploy.in_memory import InMemoryAccount
 from mlops.deploy.ownership import content_hash
 from mlops.deploy.plan import Action, Plan
 from mlops.deploy.planning import plan_deployment
-from mlops.deploy.state import look
+from mlops.deploy.state import QUICK, look
 
 from .graphs import NEW, OLD, ROOT, task
 
@@ -58,14 +58,14 @@ def test_what_stands_as_it_is_wanted_is_not_written(account, threads):
 
 
 def test_an_unchanged_deployment_is_seen_in_three_calls(account, threads):
-    state = look(account, OLD, threads, quick=True)
+    state = look(account, OLD, threads, reads=QUICK)
 
     assert plan_deployment(OLD, state).is_empty
     assert account.calls == ["held Task CHURN", "held ComputePool P", "held Stage DATA"]
 
 
 def test_a_quick_look_at_a_changed_deployment_sees_everything(account, threads):
-    quick = plan_deployment(NEW, look(account, NEW, threads, quick=True))
+    quick = plan_deployment(NEW, look(account, NEW, threads, reads=QUICK))
 
     assert quick == plan(account, NEW, threads)
 
