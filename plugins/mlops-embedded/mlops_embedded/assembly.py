@@ -41,6 +41,8 @@ STATEMENT_MODULES = (
     "mlops_embedded.tasks.statements",
     "mlops_embedded.tasks.listings",
     "mlops_embedded.tasks.functions",
+    "mlops_embedded.alerts.functions",
+    "mlops_embedded.rest.notifications",
     "mlops_embedded.jobs.statements",
     "mlops_embedded.jobs.listings",
     "mlops_embedded.jobs.functions",
@@ -66,7 +68,11 @@ ROUTE_MODULES: tuple[str, ...] = (
 )
 """Modules with `ROUTES`, mounted under /api/v2; many register the statements about the same objects too."""
 
-SERVICES: tuple[str, ...] = ("mlops_embedded.jobs.runner:ServiceRunner", "mlops_embedded.tasks.engine:TaskEngine")
+SERVICES: tuple[str, ...] = (
+    "mlops_embedded.jobs.runner:ServiceRunner",
+    "mlops_embedded.tasks.engine:TaskEngine",
+    "mlops_embedded.alerts.engine:AlertEngine",
+)
 """Background services, as "module:Class", in the order they start."""
 
 

@@ -1,19 +1,20 @@
-"""Alerts: a condition and what to do when it returns rows. They run when they are told to; none runs by schedule."""
+"""Alerts: a condition, what to do when it returns rows, and a schedule; alerts/ runs them."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from mlops_embedded.catalog import Document
+from mlops_embedded.alerts.engine import alerts_of, require_execution
+from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.errors import syntax_error
-from mlops_embedded.rest.aside import aside
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, Union, identifier, integer, required
-from mlops_embedded.rest.resource import Action, Creation, Level, Resource, store
+from mlops_embedded.rest.resource import Action, Creation, Level, Resource, replace_properties, store
 from mlops_embedded.rest.routes import routes
-from mlops_embedded.rest.statements import read_name, register_create, register_drop, register_show
+from mlops_embedded.rest.statements import checked, read_name, register_create, register_drop, register_show
 from mlops_embedded.server.resources import ApiRequest
 from mlops_embedded.sql.dispatch import statement
+from mlops_embedded.sql.properties import read_properties
 from mlops_embedded.sql.results import Status
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Reader, Statement
@@ -29,14 +30,15 @@ _SCHEDULE = Union(
 
 
 def _create(session: Session, asked: Creation) -> bool:
-    return store(session, "alert", asked, state="suspended")
+    warehouse = asked.properties.get("warehouse")
+    if warehouse is not None:
+        session.catalog.get("warehouse", ObjectName(None, None, warehouse))
+    return store(session, "alert", asked, state="suspended", resumed_on=None)
 
 
 def _execute(session: Session, alert: Document, request: ApiRequest) -> None:
-    """Run the condition, and the action if it returned rows, as the alert's owner would."""
-    with aside(session, alert.name.database, alert.name.schema) as own:
-        if own.rows(alert.body["condition"]):
-            own.execute(alert.body["action"])
+    engine = alerts_of(session.account)
+    engine.run(alert, engine.clock.now())
 
 
 def _read_clauses(session: Session, reader: Reader) -> tuple[dict[str, Any], dict[str, str]]:
@@ -101,6 +103,52 @@ def execute_alert(session: Session, found: Statement) -> Status:
     reader.finish()
     _execute(session, ALERT.get(session, name, "OPERATE"), ApiRequest("EXECUTE", "", {}, {}))
     return Status(f"Alert {name.name} is executed.")
+
+
+@statement("ALTER", "ALERT")
+def alter_alert(session: Session, found: Statement) -> Status:
+    reader = found.after("ALTER", "ALERT")
+    if_exists = reader.if_exists()
+    name = read_name(ALERT, session, reader)
+    if if_exists and session.catalog.find(ALERT.kind, name) is None:
+        return Status()
+    if (verb := reader.accept_any(("RESUME", "SUSPEND"))) is not None:
+        reader.finish()
+        _start_or_suspend(session, ALERT.get(session, name, "OPERATE"), start=verb == "RESUME")
+        return Status()
+    before = ALERT.properties(ALERT.get(session, name, "OWNERSHIP"))
+    replace_properties(
+        session, session.catalog.get(ALERT.kind, name), checked(ALERT, name, {**before, **_changes(reader)})
+    )
+    return Status()
+
+
+def _start_or_suspend(session: Session, alert: Document, *, start: bool) -> None:
+    if start:
+        require_execution(session.account, alert)
+    engine = alerts_of(session.account)
+    resumed = engine.clock.now().isoformat() if start else alert.body.get("resumed_on")
+    session.catalog.update("alert", alert.name, state="started" if start else "suspended", resumed_on=resumed)
+    engine.wake()
+
+
+def _changes(reader: Reader) -> dict[str, Any]:
+    """Read SET, UNSET, MODIFY CONDITION EXISTS (query) and MODIFY ACTION statement."""
+    if reader.accept("MODIFY", "CONDITION", "EXISTS"):
+        query = reader.text_of(reader.parenthesised())
+        reader.finish()
+        return {"condition": query}
+    if reader.accept("MODIFY", "ACTION"):
+        return {"action": reader.rest()}
+    if reader.accept("UNSET"):
+        reader.expect("COMMENT")
+        reader.finish()
+        return {"comment": None}
+    reader.expect("SET")
+    given = read_properties(reader, {"WAREHOUSE", "SCHEDULE", "COMMENT"})
+    if "schedule" in given:
+        given["schedule"] = _schedule(str(given["schedule"]))
+    return given
 
 
 register_create(ALERT, _read_clauses)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
@@ -22,3 +22,14 @@ class Service(Protocol):
 
     def stop(self) -> None:
         """Stop them, and come back when they have stopped."""
+
+
+@runtime_checkable
+class FollowsClock(Protocol):
+    """A service that starts things by schedule: told when the clock was moved."""
+
+    def tick(self) -> None:
+        """Start what has come due."""
+
+    def wake(self) -> None:
+        """Look at the schedules again soon."""

@@ -54,6 +54,13 @@ class Arguments:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """What a scalar function returns where no literal will do: SQL of its value."""
+
+    sql: str
+
+
 ScalarFunction = Callable[["Session", Arguments], object]
 TableFunction = Callable[["Session", Arguments], Rowset | Data]
 QueryRewrite = Callable[["Session", Statement], Statement]
@@ -234,6 +241,8 @@ def _value(session: Session, tokens: tuple[Token, ...], text: str) -> Any:
 
 def literal(value: object) -> str:
     """Return a Python value as SQL."""
+    if isinstance(value, Expression):
+        return value.sql
     if value is None:
         return "NULL"
     if isinstance(value, bool):

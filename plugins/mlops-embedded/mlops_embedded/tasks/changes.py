@@ -197,6 +197,9 @@ def _save(catalog: Catalog, task: Task) -> Task:
     before = tasks.get(task.name.name)
     if task.settings.warehouse is not None:
         catalog.get("warehouse", ObjectName(None, None, task.settings.warehouse))
+    for integration in (task.settings.error_integration, task.settings.success_integration):
+        if integration is not None:
+            catalog.get("notification_integration", ObjectName(None, None, integration))
     check_links(tasks, task)
     _refuse_if_running(catalog, task)
     check_place(tasks, task)

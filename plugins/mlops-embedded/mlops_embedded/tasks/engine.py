@@ -91,10 +91,16 @@ class TaskEngine:
         Raises:
             SnowflakeError: the last run did not fail, is older than 14 days, or the graph was changed since.
         """
+        return self._retry(root, next(iter(self.history.runs_of(root, 1)), None))
+
+    def retry_group(self, root: ObjectName, group_id: str) -> GraphRun:
+        """Run what did not succeed in a run of this group again, as `retry_last` does for the last one."""
+        return self._retry(root, self.history.last_attempt(root, group_id))
+
+    def _retry(self, root: ObjectName, before: GraphRun | None) -> GraphRun:
         task = get_task(self.account.catalog, root)
         _require_root(task)
         refusal = invalid_value(f"Cannot perform retry: no suitable run of graph with root task {root} to retry.")
-        before = next(iter(self.history.runs_of(root, 1)), None)
         if before is None or before.state not in {runs.FAILED, runs.CANCELLED} or before.root_id != task.id:
             raise refusal
         first = self.history.run(before.group_id, 1)

@@ -21,6 +21,7 @@ from mlops_embedded.tasks.clock import Clock
 from mlops_embedded.tasks.definition import DEFAULT_TIMEOUT_MS, Task
 from mlops_embedded.tasks.graph import TaskGraph
 from mlops_embedded.tasks.history import GraphRun, History, TaskRun
+from mlops_embedded.tasks.notices import tell_failure, tell_success
 
 if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
@@ -127,6 +128,8 @@ class GraphExecution:
         now = self._clock.now()
         with self._account.catalog.transaction():
             self.run = self._history.put_run(replace(self.run, state=state, completed_time=now))
+            if state == runs.SUCCEEDED:
+                tell_success(self._account.catalog, self.run, self._graph.root)
             if again:
                 following = replace(self.run, attempt=self.run.attempt + 1, started_time=now, completed_time=None)
                 self.run = self._history.put_run(replace(following, state=runs.EXECUTING))
@@ -176,10 +179,12 @@ class GraphExecution:
             logger.exception("task %s failed", task.name)
             message = f"the embedded Snowflake failed at this task: {type(error).__name__}: {error}"
         finally:
-            self._history.change_task(
+            ended = self._history.change_task(
                 record.group_id, record.attempt, name,
                 state=state, error_code=code, error_message=message, completed_time=self._clock.now(),
             )  # fmt: skip
+            if state == runs.FAILED:
+                tell_failure(self._account.catalog, self.run, self._graph.root, task, ended)
             self._finished.put((name, state))
 
     def _run_body(self, task: Task, record: TaskRun, running: _Running) -> tuple[str, str | None, str | None]:

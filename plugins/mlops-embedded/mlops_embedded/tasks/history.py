@@ -149,6 +149,14 @@ class History:
             (root.database, root.schema, root.name, -1 if limit is None else limit),
         )
 
+    def last_attempt(self, root: ObjectName, group_id: str) -> GraphRun | None:
+        """Return the last attempt of a run of this root, None if it never ran."""
+        found = self._runs(
+            "WHERE database = ? AND schema = ? AND root = ? AND group_id = ? ORDER BY attempt DESC LIMIT 1",
+            (root.database, root.schema, root.name, group_id),
+        )
+        return found[0] if found else None
+
     def runs(self, since: datetime, until: datetime) -> list[GraphRun]:
         """Return the runs of all roots that were scheduled in a span of time, the latest first."""
         return self._runs(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlops_embedded.catalog import ObjectName, parse_name
-from mlops_embedded.errors import invalid_value
 from mlops_embedded.sql.functions import Arguments, table_function
 from mlops_embedded.sql.results import Rowset
 from mlops_embedded.sql.session import Session
+from mlops_embedded.sql.time_spans import limit_of, moment_of
 from mlops_embedded.tasks import runs
 from mlops_embedded.tasks.changes import dependents, get_task
 from mlops_embedded.tasks.definition import Task
@@ -96,9 +96,9 @@ def task_history(session: Session, arguments: Arguments) -> Rowset:
     """Task runs of the last seven days, the latest first; of the whole account unless a database or schema is said."""
     engine = engine_of(session.account)
     now = engine.clock.now()
-    since = _moment(arguments.get(0, "SCHEDULED_TIME_RANGE_START")) or now - HISTORY_KEPT
-    until = _moment(arguments.get(1, "SCHEDULED_TIME_RANGE_END"))
-    limit = _limit(arguments.get(2, "RESULT_LIMIT", 100))
+    since = moment_of(arguments.get(0, "SCHEDULED_TIME_RANGE_START")) or now - HISTORY_KEPT
+    until = moment_of(arguments.get(1, "SCHEDULED_TIME_RANGE_END"))
+    limit = limit_of(arguments.get(2, "RESULT_LIMIT", 100))
     wanted = {
         "NAME": arguments.get(3, "TASK_NAME"),
         "ROOT_TASK_ID": arguments.get(5, "ROOT_TASK_ID"),
@@ -122,7 +122,7 @@ def task_history(session: Session, arguments: Arguments) -> Rowset:
 
 @table_function("INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS")
 def current_task_graphs(session: Session, arguments: Arguments) -> Rowset:
-    limit, root = _limit(arguments.get(0, "RESULT_LIMIT", 1000)), arguments.get(1, "ROOT_TASK_NAME")
+    limit, root = limit_of(arguments.get(0, "RESULT_LIMIT", 1000)), arguments.get(1, "ROOT_TASK_NAME")
     roots = [t for t in _account_roots(session) if root is None or t.name.name == parse_name(root)[-1]]
     return Rowset.of(
         GRAPH_RUNS,
@@ -132,7 +132,7 @@ def current_task_graphs(session: Session, arguments: Arguments) -> Rowset:
 
 @table_function("INFORMATION_SCHEMA.COMPLETE_TASK_GRAPHS")
 def complete_task_graphs(session: Session, arguments: Arguments) -> Rowset:
-    limit, root = _limit(arguments.get(0, "RESULT_LIMIT", 1000)), arguments.get(1, "ROOT_TASK_NAME")
+    limit, root = limit_of(arguments.get(0, "RESULT_LIMIT", 1000)), arguments.get(1, "ROOT_TASK_NAME")
     errors_only = bool(arguments.get(2, "ERROR_ONLY", False))
     engine = engine_of(session.account)
     now = engine.clock.now()
@@ -228,16 +228,3 @@ def _scheduled_roots(session: Session) -> list[Task]:
 
 def _latest(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(records, key=lambda r: r["SCHEDULED_TIME"], reverse=True)
-
-
-def _limit(value: Any) -> int:
-    if not isinstance(value, int) or not 1 <= value <= 10_000:
-        raise invalid_value(f"RESULT_LIMIT must be from 1 to 10000, not {value}")
-    return value
-
-
-def _moment(value: Any) -> datetime | None:
-    if value is None:
-        return None
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

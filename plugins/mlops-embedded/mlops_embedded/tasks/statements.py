@@ -230,6 +230,11 @@ def execute_task_statement(session: Session, found: Statement) -> Status:
         reader.finish()
         engine.retry_last(name)
         return Status(f"Task {name.name} is scheduled to retry.")
+    if reader.accept("RETRY", "GRAPH", "RUN", "GROUP"):
+        group_id = reader.string()
+        reader.finish()
+        engine.retry_group(name, group_id)
+        return Status(f"Task {name.name} is scheduled to retry.")
     config = None
     if reader.accept("USING", "CONFIG"):
         reader.expect("=")

@@ -1,0 +1,1 @@
+"""Alerts that run: by schedule or when told to, and what became of each run."""
