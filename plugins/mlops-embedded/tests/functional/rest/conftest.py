@@ -13,10 +13,9 @@ import pytest
 import snowflake.connector
 import yaml
 from mlops_embedded import EmbeddedSnowflake
+from mlops_embedded.contract import Contract
+from mlops_embedded.recorder import Recorder, recorder
 from snowflake.core import Root
-
-from .contract import Contract
-from .recorder import Recorder, recorder
 
 PUBLISHED = Path(__file__).parents[6] / "shared" / "snowflake-openapi"
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from .contract import Contract
-from .recorder import Exchange
+from mlops_embedded.contract import Contract
+from mlops_embedded.recorder import Exchange
 
 PATH = "/api/v2/compute-pools"
 POOL = {"name": "P", "min_nodes": 1, "max_nodes": 1, "instance_family": "CPU_X64_XS"}

@@ -1,6 +1,7 @@
 """Snowflake's published API (OpenAPI files) as a checker that is stricter than OpenAPI: unknown keys are refused.
 
-Unions are resolved by their discriminator, which JSON Schema does not do by itself.
+Unions are resolved by their discriminator, which JSON Schema does not do by itself. For tests: it needs jsonschema, and the
+files, which are Snowflake's (github.com/snowflakedb/snowflake-rest-api-specs).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from .recorder import Exchange
+from mlops_embedded.recorder import Exchange
 
 
 @dataclass(frozen=True)
