@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mlops_embedded.catalog import Document, ObjectName, parse_name
-from mlops_embedded.catalog.grants import Securable, may, privileges_on, require
-from mlops_embedded.errors import does_not_exist, unknown_here
+from mlops_embedded.catalog.grants import Securable, may, require
+from mlops_embedded.errors import unknown_here
 from mlops_embedded.jobs.service import ServiceRequest
 from mlops_embedded.jobs.specification import Specification
+from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.locations import split_name
 from mlops_embedded.sql.session import Session
 
@@ -43,21 +44,9 @@ def require_warehouse(session: Session, name: str) -> None:
 
 def require_use(session: Session, found: Document, kind: str, privilege: str) -> None:
     """Refuse what the session's role may not do with an object, or whose database or schema it may not see."""
-    require_visible(session, found.name)
+    if found.name.schema is not None:
+        require_in_schema(session, found.name, None)
     require(session.catalog, session.role, privilege, Securable(kind, found.name), found.body.get("owner"))
-
-
-def require_visible(session: Session, name: ObjectName) -> None:
-    """Refuse a name whose database or schema the session's role holds nothing on."""
-    parents = []
-    if name.database is not None:
-        parents.append(("database", ObjectName(None, None, name.database)))
-    if name.schema is not None:
-        parents.append(("schema", ObjectName(name.database, None, name.schema)))
-    for kind, parent in parents:
-        owner = session.catalog.get(kind, parent).body.get("owner")
-        if not privileges_on(session.catalog, session.role, Securable(kind.upper(), parent), owner):
-            raise does_not_exist(kind, parent)
 
 
 def _repository(image: str) -> ObjectName | None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.grants import PUBLIC, Securable, require
 from mlops_embedded.errors import SnowflakeError, invalid_value, unknown_here
-from mlops_embedded.jobs.access import require_visible
 from mlops_embedded.jobs.fields import SpecificationError
 from mlops_embedded.jobs.logs import ContainerLog
 from mlops_embedded.jobs.mounts import secrets_of, volumes_of
@@ -23,6 +22,7 @@ from mlops_embedded.jobs.sandbox import HOST
 from mlops_embedded.jobs.service import Service, ServiceRequest
 from mlops_embedded.jobs.specification import Specification, parse_specification
 from mlops_embedded.principal import Principal
+from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.session import Session
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def check_name(name: ObjectName) -> None:
 
 def require_privileges(session: Session, request: ServiceRequest) -> Document:
     """The role may create services in the schema, and use the pool, which is returned."""
-    require_visible(session, request.name)
-    schema = ObjectName(request.name.database, None, request.name.schema or "")
-    owner = session.catalog.get("schema", schema).body.get("owner")
-    require(session.catalog, session.role, "CREATE SERVICE", Securable("SCHEMA", schema), owner)
+    require_in_schema(session, request.name, "CREATE SERVICE")
     return require_pool(session, request.compute_pool)
 
 

@@ -20,6 +20,7 @@ from mlops_embedded.catalog.store import matches_like
 from mlops_embedded.catalog.tags import Tagged, untag
 from mlops_embedded.errors import SnowflakeError, invalid_value, syntax_error, unknown_here
 from mlops_embedded.ml.show_versions import versions_of
+from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.locations import Location, inner_path, object_folder, snow_location, split_name
 from mlops_embedded.sql.properties import read_properties
@@ -43,6 +44,7 @@ def create_dataset(session: Session, found: Statement) -> Status:
     reader = found.after("CREATE", "DATASET")
     if_not_exists = reader.if_not_exists()
     name = session.resolve(reader.name(), "CREATE DATASET")
+    require_in_schema(session, name, "CREATE DATASET")
     session.catalog.get("schema", ObjectName(name.database, None, name.schema or ""))
     properties = read_properties(reader, {"COMMENT"})
     document = Document("dataset", name, {"owner": session.role, "comment": "", "versions": {}, **properties})

@@ -25,6 +25,7 @@ from mlops_embedded.ml.refresh import (
     refresh,
 )
 from mlops_embedded.sql import relations
+from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, table_function
 from mlops_embedded.sql.results import Rowset, Status
@@ -59,6 +60,7 @@ def create_dynamic_table(session: Session, found: Statement) -> Status:
     reader = found.after("CREATE", "DYNAMIC", "TABLE")
     if_not_exists = reader.if_not_exists()
     name = session.resolve(reader.name(), "CREATE DYNAMIC TABLE")
+    require_in_schema(session, name, "CREATE DYNAMIC TABLE")
     session.catalog.get("schema", ObjectName(name.database, None, name.schema or ""))
     names, comments = read_view_columns(reader)
     clauses = _clauses(session, reader)

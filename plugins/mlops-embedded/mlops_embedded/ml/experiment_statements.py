@@ -25,6 +25,7 @@ from mlops_embedded.ml.experiments import (
     points,
     runs,
 )
+from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, scalar_function, table_function
 from mlops_embedded.sql.properties import read_properties
@@ -51,6 +52,7 @@ def create_experiment_statement(session: Session, found: Statement) -> Status:
     reader = found.after("CREATE", "EXPERIMENT")
     if_not_exists = reader.if_not_exists()
     name = session.resolve(reader.name(), "CREATE EXPERIMENT")
+    require_in_schema(session, name, "CREATE EXPERIMENT")
     reader.finish()
     if not create_experiment(session, name, or_replace=found.or_replace, if_not_exists=if_not_exists):
         return Status(f"{name.name} already exists, statement succeeded.")

@@ -30,6 +30,7 @@ from mlops_embedded.ml.models import (
     version_folder,
 )
 from mlops_embedded.ml.show_versions import versions_of
+from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, scalar_function
 from mlops_embedded.sql.locations import resolve
@@ -64,6 +65,7 @@ def create_model_statement(session: Session, found: Statement) -> Status:
     reader = found.after("CREATE", "MODEL")
     if_not_exists = reader.if_not_exists()
     name = session.resolve(reader.name(), "CREATE MODEL")
+    require_in_schema(session, name, "CREATE MODEL")
     version = "V1"
     if reader.accept("WITH"):
         if reader.accept("LIVE"):

@@ -11,6 +11,7 @@ from typing import Any
 from mlops_embedded.catalog import Document, ObjectName, parse_name
 from mlops_embedded.catalog.tags import Tagged, TagReference, references_to, tags_of, unset_tag
 from mlops_embedded.errors import invalid_value
+from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, scalar_function, table_function
 from mlops_embedded.sql.results import Rowset, Status
@@ -37,6 +38,7 @@ def create_tag(session: Session, found: Statement) -> Status:
     reader = found.after("CREATE", "TAG")
     if_not_exists = reader.if_not_exists()
     name = session.resolve(reader.name(), "CREATE TAG")
+    require_in_schema(session, name, "CREATE TAG")
     session.catalog.get("schema", ObjectName(name.database, None, name.schema or ""))
     body: dict[str, Any] = {"owner": session.role, "comment": "", "allowed_values": None}
     while not reader.at_end:

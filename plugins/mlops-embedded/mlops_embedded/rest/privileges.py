@@ -46,6 +46,7 @@ _OF_SCHEMA: dict[str, set[str]] = {
     "SERVICE": {"USAGE", "OPERATE", "MONITOR"},
     "MODEL": {"USAGE", "READ", "WRITE"},
     "DATASET": {"USAGE", "READ", "WRITE"},
+    "EXPERIMENT": {"USAGE"},
     "TAG": {"APPLY", "READ"},
     "FILE FORMAT": {"USAGE"},
     "FUNCTION": {"USAGE"},
