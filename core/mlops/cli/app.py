@@ -24,12 +24,17 @@ COMMANDS = {
     "datasets": ("mlops.cli.datasets:datasets", "Look at what nodes have written."),
     "deploy": ("mlops.cli.deploy:deploy", "Bring a pipeline to Snowflake, or what differs of it."),
     "destroy": ("mlops.cli.destroy:destroy", "Drop what was deployed."),
+    "doctor": (
+        "mlops.cli.doctor:doctor",
+        "Check whether everything is there that the project needs, and how to mend it.",
+    ),
     "exec": ("mlops.cli.run_node:run_node", "The same as run-node."),
     "generate": (
         "mlops.cli.generate:generate",
         "Write job specifications and task graphs into jobs/, or check that they are current.",
     ),
     "graph": ("mlops.cli.graph:graph", "Draw a pipeline, or a run of it, as text, Mermaid, DOT or HTML."),
+    "grants": ("mlops.cli.grants:grants", "Print the least SQL that a role needs for this project and target."),
     "init": ("mlops.cli.init:init", "Make a folder a project."),
     "logs": ("mlops.cli.logs:logs", "Show what a node's container wrote in Snowflake."),
     "jobs": ("mlops.cli.jobs:jobs", "Check job files that were written by hand."),

@@ -23,8 +23,11 @@ def qualified(*names: str) -> str:
 
 def stored(text: str) -> str:
     """Return the stored name of what a text names; of a name with dots, that of its last part."""
-    parts = list(_PART.finditer(text))
-    if not parts:
-        return text
-    inside, plain = parts[-1].groups()
-    return inside.replace('""', '"') if inside is not None else plain.upper()
+    return stored_parts(text)[-1]
+
+
+def stored_parts(text: str) -> tuple[str, ...]:
+    """Return the stored names that a text with dots consists of; the text itself if it is no such name."""
+    parts = [match.groups() for match in _PART.finditer(text)]
+    named = tuple(inside.replace('""', '"') if inside is not None else plain.upper() for inside, plain in parts)
+    return named or (text,)

@@ -67,7 +67,7 @@ class SnowflakeOperations:
 
     def tasks(self) -> list[LiveTask]:
         """Return every task of the schema that the role sees."""
-        with _refusals(f"tasks of {self.database}.{self.schema}"):
+        with refusals(f"tasks of {self.database}.{self.schema}"):
             return [_live(task) for task in self._schema.tasks.iter()]
 
     def task_runs(
@@ -105,7 +105,7 @@ class SnowflakeOperations:
         """Start these tasks, several at once."""
 
         def one(name: str) -> None:
-            with _refusals(f"task {name} cannot be resumed"):
+            with refusals(f"task {name} cannot be resumed"):
                 self._task(name).resume()
 
         with ThreadPoolExecutor(min(self._width, max(len(tasks), 1))) as pool:
@@ -113,13 +113,13 @@ class SnowflakeOperations:
 
     def suspend(self, task: str) -> None:
         """Suspend a task."""
-        with _refusals(f"task {task} cannot be suspended"):
+        with refusals(f"task {task} cannot be suspended"):
             self._task(task).suspend()
 
     def execute(self, root: str, config: Mapping[str, Scalar]) -> None:
         """Start a run of a graph now, with these values over those of its CONFIG."""
         if not config:
-            with _refusals(f"task {root} cannot be executed"):
+            with refusals(f"task {root} cannot be executed"):
                 self._task(root).execute()
             return
         self._rows(
@@ -130,7 +130,7 @@ class SnowflakeOperations:
 
     def retry_last(self, root: str) -> None:
         """Continue the last run of a graph from what failed."""
-        with _refusals(f"the last run of {root} cannot be retried"):
+        with refusals(f"the last run of {root} cannot be retried"):
             self._task(root).execute(retry_last=True)
 
     def job_of(self, run: TaskRun) -> Job | None:
@@ -155,7 +155,7 @@ class SnowflakeOperations:
     def service(self, name: str) -> Job | None:
         """Return a service by name, or None if there is none, or none that the role sees."""
         try:
-            with _refusals(f"service {name}"):
+            with refusals(f"service {name}"):
                 found = self._service(name).fetch()
         except _Missing:
             return None
@@ -164,7 +164,7 @@ class SnowflakeOperations:
     def container_log(self, job: str, *, instance: int, container: str, lines: int) -> str | None:
         """Return the last lines that a container wrote, or None when the container is gone, or is not there yet."""
         try:
-            with _refusals(f"the log of {job}"):
+            with refusals(f"the log of {job}"):
                 return self._service(job).get_service_logs(str(instance), container, lines) or ""
         except (_Missing, _Rejected):
             return None
@@ -208,7 +208,7 @@ class SnowflakeOperations:
         return qualified(self.database, self.schema, name)
 
     def _rows(self, sql: str, values: Mapping[str, object], *, what: str) -> list[dict[str, Any]]:  # Any: SQL
-        with _refusals(what), self._session.connection.cursor(DictCursor) as cursor:
+        with refusals(what), self._session.connection.cursor(DictCursor) as cursor:
             cursor.execute(sql, values)
             rows: list[dict[str, Any]] = cursor.fetchall()
             return rows
@@ -223,7 +223,7 @@ class _Rejected(AccountError):
 
 
 @contextmanager
-def _refusals(what: str) -> Iterator[None]:
+def refusals(what: str) -> Iterator[None]:
     """Turn what Snowflake's packages raise into an ``AccountError`` that says what was asked for."""
     try:
         yield

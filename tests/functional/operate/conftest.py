@@ -109,6 +109,21 @@ class Answer:
     error: MlopsError | None
 
 
+def in_folder(folder: Path, *words: str) -> Answer:
+    """Run a command in a folder, in this process."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        result = click.testing.CliRunner().invoke(cli, list(words), standalone_mode=False)
+    finally:
+        os.chdir(before)
+    wrong = result.exception
+    if wrong is not None and not isinstance(wrong, MlopsError):
+        raise wrong
+    code = result.return_value if wrong is None else wrong.exit_code
+    return Answer(code if isinstance(code, int) else 0, result.stdout, result.stderr, wrong)
+
+
 class Shop:
     """The project's folder, its account, and the command line in it."""
 
@@ -116,17 +131,7 @@ class Shop:
         self.folder, self.server, self.connection = folder, server, connection
 
     def run(self, *words: str) -> Answer:
-        before = os.getcwd()
-        os.chdir(self.folder)
-        try:
-            result = click.testing.CliRunner().invoke(cli, list(words), standalone_mode=False)
-        finally:
-            os.chdir(before)
-        wrong = result.exception
-        if wrong is not None and not isinstance(wrong, MlopsError):
-            raise wrong
-        code = result.return_value if wrong is None else wrong.exit_code
-        return Answer(code if isinstance(code, int) else 0, result.stdout, result.stderr, wrong)
+        return in_folder(self.folder, *words)
 
     def json(self, *words: str) -> Any:
         answer = self.run(*words, "--json")
