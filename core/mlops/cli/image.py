@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from mlops.targets import Target
 
 _PLUGIN = click.option(
-    "--plugin", "plugins", multiple=True, metavar="NAME", help="A plugin to put in; without any all that have nodes."
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="NAME",
+    help="A plugin to put in; without any, all that have nodes or serializers.",
 )
 _REQUIREMENTS = click.option(
     "--requirements",

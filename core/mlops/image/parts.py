@@ -17,8 +17,8 @@ FRAMEWORK = "mlops-framework"
 EXTRAS = ("data", "models", "snowflake")
 """Extras of the framework that containers need."""
 
-_LOCAL_ONLY = frozenset({"provide_connection"})
-"""Hooks that serve a laptop: a plugin that has nothing else stays out of the image."""
+_NEEDED = "register_serializers"
+"""The hook without which a container could not read what a node wrote elsewhere; others watch, and cost each start."""
 
 
 class Part(Struct, frozen=True):
@@ -36,7 +36,7 @@ class Part(Struct, frozen=True):
 
 
 def parts_of(known: Iterable[Knowledge], chosen: Sequence[str] = ()) -> tuple[Part, ...]:
-    """Return the framework and the chosen plugins; without a choice those that have nodes or hooks for containers.
+    """Return the framework and the chosen plugins; without a choice those that have nodes or serializers.
 
     Raises:
         UnknownNameError: a plugin that is chosen is not installed.
@@ -45,9 +45,7 @@ def parts_of(known: Iterable[Knowledge], chosen: Sequence[str] = ()) -> tuple[Pa
     if unknown := next((name for name in chosen if name not in plugins), None):
         raise UnknownNameError(kind="plugin", name=unknown, known=plugins)
     names = chosen or [
-        name
-        for name, one in plugins.items()
-        if one.nodes or any(set(plugin.hooks) - _LOCAL_ONLY for plugin in one.hooks)
+        name for name, one in plugins.items() if one.nodes or any(_NEEDED in plugin.hooks for plugin in one.hooks)
     ]
     return tuple(_part(name) for name in dict.fromkeys((FRAMEWORK, *sorted(names))))
 
