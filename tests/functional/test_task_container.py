@@ -50,17 +50,18 @@ class Account:
         self, nodes: list[list[str]], config: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None,
         replicas: int = 1,
     ) -> str:  # fmt: skip
-        """Create a chain of tasks, one for each list of nodes, and return the root's name."""
+        """Create a chain of tasks, one for each list of nodes, the last with replicas, and return the root's name."""
         self.number += 1
         root = f"G{self.number}"
         names = [root] + [f"{root}${number}" for number in range(1, len(nodes))]
         for before, name, members in zip([None, *names], names, nodes, strict=False):
             words = [word for one in members for word in ("--task", f"kit-tasks:{one}")]
             spec = specification(words, {"MLOPS_PIPELINE": root.lower(), **(env or {})})
+            count = replicas if name == names[-1] else 1
             config_clause = f"CONFIG = $${json.dumps(config)}$$" if config and before is None else ""
             self.sql(
                 f"CREATE TASK {name} {config_clause} {f'AFTER {before}' if before else ''} AS EXECUTE JOB SERVICE IN "
-                f"COMPUTE POOL POOL {f'REPLICAS = {replicas}' if replicas > 1 else ''} "
+                f"COMPUTE POOL POOL {f'REPLICAS = {count}' if count > 1 else ''} "
                 f"FROM SPECIFICATION '{spec.replace(chr(39), chr(39) * 2)}'"
             )
         for name in names[1:]:
@@ -214,12 +215,45 @@ def test_replicas_know_their_number_and_a_node_without_services_imports_no_heavy
     assert account.run(root)[root]["STATE"] == "SUCCEEDED"
 
     job = account.jobs()[-1]
-    assert sorted(path.parent.name for path in account.folder(root).rglob("*.manifest.json")) == [
-        "replica-0-of-2", "replica-1-of-2",
-    ]  # fmt: skip
+    (manifest,) = account.folder(root).rglob("*.manifest.json")
+    assert manifest.parent.parent == account.folder(root), "the first replica did not gather what both have committed"
     heard = [line for index in (0, 1) for line in said(account.log(job, index)) if line.startswith("replica")]
     assert [line[:14] for line in heard] == ["replica 0 of 2", "replica 1 of 2"]
     assert not any("snowflake." in line for line in heard)  # pandas is what the connector itself imports
+
+
+def test_replicas_read_their_own_keys_and_the_first_gathers_what_all_have_written(account: Account) -> None:
+    root = account.graph([["orders"], ["bills"]], {"orders.shops": 9}, replicas=3)
+
+    ended = account.run(root)[f"{root}$1"]
+
+    (folder,) = account.folder(root).iterdir()
+    bills = json.loads((folder / "bills.json").read_text())
+    assert bills == {f"shop {number}": 3 * number for number in range(9)}
+    assert not list(folder.glob("replica-*"))
+    answer = json.loads(ended["RETURN_VALUE"])
+    assert [output["name"] for output in answer["outputs"]] == ["bills"]
+    assert (folder / "kit-tasks.bills.manifest.json").exists()
+
+
+def test_a_replica_that_fails_fails_the_job_and_a_retry_keeps_the_parts_of_the_others(
+    account: Account, tmp_path: Path
+) -> None:
+    needed = tmp_path / "needed"
+    config = {"orders.shops": 9, "bills.needs": str(needed), "bills.fragile": "shop 4"}
+    root = account.graph([["orders"], ["bills"]], config, replicas=3)
+
+    failed = account.run(root)[f"{root}$1"]
+    (folder,) = account.folder(root).iterdir()
+    kept = {path.parent.name for path in folder.glob("replica-*/*.manifest.json")}
+    needed.write_text("")
+    retried = account.run(root, "RETRY LAST")[f"{root}$1"]
+
+    log = said(account.log(account.jobs()[-1], 0)) + said(account.log(account.jobs()[-1], 1))
+    assert (failed["STATE"], retried["STATE"]) == ("FAILED", "SUCCEEDED")
+    assert 0 < len(kept) < 3
+    assert len(json.loads((folder / "bills.json").read_text())) == 9
+    assert any("kept its part" in line for line in log + said(account.log(account.jobs()[-1], 2)))
 
 
 @pytest.mark.parametrize(

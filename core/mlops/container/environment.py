@@ -16,7 +16,8 @@ class TaskEnvironment(Struct, frozen=True):
     """The part of a pipeline's run that this container has.
 
     ``data`` is where the stage is mounted. ``versions`` are those that the graph was deployed for, by distribution.
-    ``replica_index`` counts from 0; ``replica_count`` is 1 unless the job was asked for several.
+    ``replica_index`` counts from 0; ``replica_count`` is 1 unless the job was asked for several. ``job`` is the name of the
+    job service: the same for its replicas, another one for a retry.
     """
 
     pipeline: str
@@ -24,6 +25,7 @@ class TaskEnvironment(Struct, frozen=True):
     versions: Mapping[str, str]
     replica_index: int = 0
     replica_count: int = 1
+    job: str = ""
 
 
 def task_environment(environ: Mapping[str, str]) -> TaskEnvironment:
@@ -41,6 +43,7 @@ def task_environment(environ: Mapping[str, str]) -> TaskEnvironment:
         versions=_versions(environ.get("MLOPS_VERSIONS", "{}")),
         replica_index=index,
         replica_count=count,
+        job=environ.get("SNOWFLAKE_SERVICE_NAME", ""),
     )
 
 

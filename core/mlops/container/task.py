@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from msgspec import Struct
 
 import mlops
+from mlops.container import replicas
 from mlops.container.environment import TaskEnvironment, log_format, task_environment
 from mlops.container.grace import ended_within
 from mlops.container.job_log import JobLog
@@ -162,10 +163,6 @@ def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a n
     """
     parameters = _parameters(node, work.config)
     inputs = _inputs(node, work)
-    kept = _kept(node, parameters, inputs, work) if node.serving is None else None
-    if kept is not None:
-        work.log.say("INFO", f"node {node.name} kept: {kept.reason}", _facts(kept))
-        return kept
     order = Order(
         node=node,
         run=work.run,
@@ -174,6 +171,15 @@ def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a n
         replica_index=work.environment.replica_index,
         replica_count=work.environment.replica_count,
     )
+    kept = _kept(order, work, work.shared) if node.serving is None else None
+    if kept is None and order.replica_count > 1:
+        kept = _kept(order, work, work.run.folder)
+        if kept is not None:
+            work.log.say("INFO", f"node {node.name} kept its part: {kept.reason}", _facts(kept))
+            return _gathered(order, kept, work)
+    if kept is not None:
+        work.log.say("INFO", f"node {node.name} kept: {kept.reason}", _facts(kept))
+        return kept
     work.log.say("INFO", f"node {node.name} {node.origin.version} starts", {"mlops.parameters": parameters})
     outcome = run_node(
         order, stores=work.stores, services=work.services, hooks=work.hooks, function=function, own_log=False
@@ -182,9 +188,31 @@ def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a n
         work.log.say("WARN", warning)
     if outcome.error is None:
         work.log.say("INFO", f"node {node.name} succeeded in {outcome.seconds or 0.0:.3f} s", _facts(outcome))
-    else:
-        _tell_failure(node, outcome, inputs, work)
+        return _gathered(order, outcome, work)
+    if order.replica_count > 1:
+        replicas.note_failure(order, outcome, work.environment.job)
+    _tell_failure(node, outcome, inputs, work)
     return outcome
+
+
+def _gathered(order: Order, outcome: NodeOutcome, work: _Work) -> NodeOutcome:
+    """Return the outcome of the whole node where this is the replica that gathers, otherwise that of this one.
+
+    Raises:
+        RunError: another replica has failed.
+    """
+    if order.replica_count == 1 or order.replica_index > 0:
+        return outcome
+    work.log.say("INFO", f"node {order.node.name} waits for {order.replica_count - 1} other replicas")
+    replicas.wait_for_parts(order, work.shared, work.stores, job=work.environment.job)
+    gathering = replicas.whole_order(order, work.shared, started=outcome.started)
+    whole = run_node(gathering, stores=work.stores, services=work.services, hooks=work.hooks, own_log=False)
+    if whole.error is None:
+        replicas.remove_notes(order, work.shared)
+        work.log.say("INFO", f"node {order.node.name} gathered {order.replica_count} replicas", _facts(whole))
+    else:
+        _tell_failure(order.node, whole, order.inputs, work)
+    return whole
 
 
 def _parameters(node: Node, config: Mapping[str, Any]) -> dict[str, object]:  # Any: JSON
@@ -214,23 +242,24 @@ def _inputs(node: Node, work: _Work) -> dict[str, Source]:
     return {name: Source(folder=work.shared, record=record) for name, record in records.items()}
 
 
-def _kept(
-    node: Node, parameters: Mapping[str, object], inputs: Mapping[str, Source], work: _Work
-) -> NodeOutcome | None:
-    """Return what an earlier attempt has committed, where it still fits."""
-    store = work.stores.own
+def _kept(order: Order, work: _Work, folder: str) -> NodeOutcome | None:
+    """Return what an earlier attempt has committed in a folder, where it still fits."""
+    node, store = order.node, work.stores.at(folder)
     manifest = store.manifest(node.full_name)
     answer = reuse(
         node,
         manifest,
-        parameters=parameters,
-        inputs={name: source.sha256 for name, source in inputs.items()},
+        parameters=order.parameters,
+        inputs={name: source.sha256 for name, source in order.inputs.items()},
         intact=store.verify,
     )
     if manifest is None or not answer.fits:
         if manifest is not None:
             work.log.say("INFO", f"node {node.name} runs again: {answer.reason}")
-            store.discard(node.full_name)
+            if (
+                order.replica_index == 0 or folder != work.shared
+            ):  # of a node with replicas the first alone writes there
+                store.discard(node.full_name)
         return None
     from mlops.context import Metric
 

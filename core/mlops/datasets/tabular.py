@@ -77,19 +77,30 @@ class ParquetSerializer(StreamSerializer):
     def read(self, path: Path, as_type: str | None) -> object:
         note = note_of(path)
         library, series = _form(note, as_type)
-        unnamed = note.get("unnamed_index", [])
         if library == "polars":
-            return _read_polars(path, unnamed, series=series)
+            return _read_polars(path, note.get("unnamed_index", []), series=series)
         _pyarrow()
         from pyarrow import parquet
 
         with parquet.ParquetFile(path) as file:
             table = file.read()
-        if library == "pandas":
-            return to_pandas(table.replace_schema_metadata(_without_note(table)), note, series=series)
-        kept = table.drop_columns(unnamed) if unnamed else table
-        kept = kept.replace_schema_metadata(_without_note(kept))
-        return kept.column(0) if series else kept
+        return _from_arrow(table, note, library, series=series)
+
+
+def from_arrow(table: Table, path: Path, as_type: str | None) -> object:
+    """Return some of the rows of a Parquet file as ``ParquetSerializer.read`` returns all of them; not for polars."""
+    note = {key: value for key, value in note_of(path).items() if key not in ("range", "frequency")}
+    library, series = _form(note, as_type)
+    return _from_arrow(table, note, library, series=series)
+
+
+def _from_arrow(table: Table, note: dict[str, Any], library: str, *, series: bool) -> object:  # Any: JSON
+    if library == "pandas":
+        return to_pandas(table.replace_schema_metadata(_without_note(table)), note, series=series)
+    unnamed = note.get("unnamed_index", [])
+    kept = table.drop_columns(unnamed) if unnamed else table
+    kept = kept.replace_schema_metadata(_without_note(kept))
+    return kept.column(0) if series else kept
 
 
 def note_of(path: Path) -> dict[str, Any]:  # Any: JSON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,11 +12,15 @@ from mlops.nodes import Origin
 from mlops.runs.node_run import Order, Stopped, run_node
 from mlops.runs.outcome import NodeOutcome, interrupted
 from mlops.runs.preparation import Preparation
+from mlops.runs.replicas import Gathering, gather_order, replica_count, replica_orders
 from mlops.runs.workers import workers
 
 
 class InlineExecutor:
-    """Runs nodes in this process, one at a time. A node with a timeout gets a process, since only that can be ended."""
+    """Runs nodes in this process, one at a time.
+
+    A node with a timeout gets a process, since only that can be ended; a partitioned one gets a process a replica.
+    """
 
     width = 1
 
@@ -28,8 +33,8 @@ class InlineExecutor:
 
     def start(self, order: Order) -> None:
         """Take an attempt; it is run by the next ``wait``."""
-        if order.node.timeout is not None:
-            self._aside = self._aside or ProcessExecutor(self._preparation, width=1, grace=self._grace)
+        if order.node.timeout is not None or order.node.partitions is not None:
+            self._aside = self._aside or ProcessExecutor(self._preparation, width=processors(), grace=self._grace)
             self._aside.start(order)
         else:
             self._next = order
@@ -61,30 +66,79 @@ class InlineExecutor:
 
 
 class ProcessExecutor:
-    """Runs each node in a process of its own, ``width`` at once."""
+    """Runs each node, and each replica of a partitioned one, in a process of its own, ``width`` at once."""
 
     interruptible = False
 
     def __init__(self, preparation: Preparation, *, width: int, grace: float, origins: Sequence[Origin] = ()) -> None:
         self.width = width
         self._workers = workers(preparation, origins, grace=grace)
+        self._active = 0
+        self._waiting: deque[Order] = deque()
+        self._gatherings: dict[str, Gathering] = {}
+        self._not_started: list[NodeOutcome] = []
 
     def start(self, order: Order) -> None:
-        """Start an attempt in a new process."""
-        timeout = order.node.timeout
-        self._workers.start(order, None if timeout is None else timeout.total_seconds())
+        """Start an attempt in a new process, or as many as are free for one that has replicas."""
+        if replica_count(order.node) > 1:
+            self._gatherings[order.node.full_name] = Gathering(order)
+            self._waiting.extend(replica_orders(order))
+        else:
+            self._waiting.append(order)
+        self._start_what_can()
 
     def wait(self, seconds: float | None) -> Sequence[NodeOutcome]:
         """Return the attempts whose processes have ended."""
-        return self._workers.wait(seconds)
+        if self._not_started:
+            ended: Sequence[NodeOutcome] = self._not_started
+            self._not_started = []
+        else:
+            ended = self._workers.wait(seconds)
+            self._active -= len(ended)
+        if self._gatherings:
+            ended = [whole for one in ended if (whole := self._gathered(one)) is not None]
+        self._start_what_can()
+        return ended
 
     def stop(self) -> None:
         """Ask every running node to end; one that does not is killed after the grace."""
+        now = time.time()
+        self._not_started += [interrupted(order.node.full_name, order.attempt, now) for order in self._waiting]
+        self._waiting.clear()
         self._workers.stop()
 
     def close(self) -> None:
         """End the processes."""
         self._workers.close()
+
+    def _start_what_can(self) -> None:
+        while self._waiting and self._active < self.width:
+            order = self._waiting.popleft()
+            timeout = order.node.timeout
+            self._active += 1
+            self._workers.start(order, None if timeout is None else timeout.total_seconds())
+
+    def _gathered(self, outcome: NodeOutcome) -> NodeOutcome | None:
+        """Return what a node has come to; None while replicas of it are under way, or their parts are gathered."""
+        gathering = self._gatherings.get(outcome.node)
+        if gathering is None:
+            return outcome
+        if gathering.done:
+            del self._gatherings[outcome.node]
+            return gathering.whole(outcome)
+        gathering.ended(outcome)
+        if (
+            not outcome.state.good
+        ):  # what has not begun need not: the parts that are committed are kept for another attempt
+            for order in [one for one in self._waiting if one.node.full_name == outcome.node]:
+                self._waiting.remove(order)
+                gathering.ended(interrupted(outcome.node, order.attempt, time.time()))
+        if gathering.done and gathering.bad is not None:
+            del self._gatherings[outcome.node]
+            return gathering.bad
+        if gathering.done:
+            self._waiting.appendleft(gather_order(gathering.order, started=gathering.started))
+        return None
 
 
 def processors() -> int:

@@ -27,6 +27,8 @@ from mlops.runs.services import Services
 
 if TYPE_CHECKING:
     from mlops.datasets.manifest import DatasetRecord
+    from mlops.datasets.parts import Part
+    from mlops.datasets.store import FileStore
     from mlops.plugins.hooks import Hooks
     from mlops.runs.stores import Stores
 
@@ -53,7 +55,12 @@ class Source(Struct, frozen=True):
 
 
 class Order(Struct, frozen=True):
-    """Everything a process needs to run one attempt of one node. It can be pickled and sent."""
+    """Everything a process needs to run one attempt of one node. It can be pickled and sent.
+
+    Of a partitioned node, ``replica_index`` says which of ``replica_count`` parts is meant, ``part_folder`` where it is
+    committed if that is not the run's folder. ``gather`` puts together what all replicas have committed, in place of calling
+    the function; ``started`` is when the first of them began.
+    """
 
     node: Node
     run: RunInfo
@@ -64,6 +71,19 @@ class Order(Struct, frozen=True):
     log: str = ""
     replica_index: int = 0
     replica_count: int = 1
+    part_folder: str = ""
+    gather: bool = False
+    started: float | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder that outputs are committed in."""
+        return self.part_folder or self.run.folder
+
+    @property
+    def whole(self) -> bool:
+        """Whether this order commits the node's outputs as they are read by others, and not a part of them."""
+        return self.gather or self.replica_count == 1
 
 
 class InputDatasetError(DatasetError):
@@ -91,7 +111,7 @@ def run_node(
     gc.enable()  # see mlops.__main__
     node = order.node
     log = NodeLog(order.log or os.path.join(order.run.folder, "logs", f"{node.name}.log"), echo=echo, label=node.name)
-    started = time.time()
+    started = order.started or time.time()
     metrics: list[Metric] = []
     outcome: NodeOutcome
     try:
@@ -99,9 +119,10 @@ def run_node(
             try:
                 if node.services:
                     services.tag(f"mlops {order.run.pipeline}.{node.name} {order.run.run_id}")
-                if hooks:
+                if hooks and not order.gather and order.replica_index == 0:
                     hooks.observe("before_node_run", run=order.run, node=node, attempt=order.attempt)
-                records = _call_and_commit(order, stores, services, hooks, function, metrics, started)
+                commit = _gather_and_commit if order.gather else _call_and_commit
+                records = commit(order, stores, services, hooks, function, metrics, started)
                 outcome = NodeOutcome(
                     node=node.full_name,
                     state=State.SUCCEEDED,
@@ -124,7 +145,7 @@ def run_node(
                 if own_log:
                     traceback.print_exc(file=log)
             untold = _tracked(services, order, metrics, outcome.state is State.SUCCEEDED)
-            if hooks:
+            if hooks and (order.whole or outcome.state is not State.SUCCEEDED):
                 event = "after_node_run" if outcome.state is State.SUCCEEDED else "on_node_error"
                 hooks.observe(event, run=order.run, node=node, outcome=outcome)
     finally:
@@ -147,14 +168,23 @@ def _call_and_commit(
     started: float,
 ) -> tuple[DatasetRecord, ...]:
     node = order.node
+    part, store = _part(order), stores.at(order.folder)
+    if part is not None:
+        from mlops.runs.replicas import kept_part
+
+        if (kept := kept_part(order, store)) is not None:
+            return kept.outputs
     function = function or load_function(node)
 
     def load(dataset: str, as_type: str | None = None) -> object:
         source = order.inputs[dataset]
         if source.record is None:
-            return source.value
+            return source.value if part is None else part.of_value(source.value)
         try:
-            return stores.at(source.folder).read(source.record, as_type)
+            origin = stores.at(source.folder)
+            if part is not None:
+                return part.of_record(origin, source.record, as_type)
+            return origin.read(source.record, as_type)
         except DatasetError as cause:
             problem = cause.message.partition(": ")[2]
             raise InputDatasetError(dataset=dataset, problem=problem, hint=cause.hint) from cause
@@ -162,12 +192,51 @@ def _call_and_commit(
     _remove_leftovers(order)
     outputs = Outputs(_specifications(order), node.outputs)
     arguments = _arguments(order, function, load, outputs, services, metrics)
-    value = function(**arguments)
-    assigned = {**_adopted(order, outputs), **outputs.values_set}
-    values = returned(value, outputs=node.outputs, assigned=assigned, node=node.name)
+    values: dict[str, object] = {}
+    if part is None or not part.idle:  # a replica whose part has no rows has nothing to do
+        value = function(**arguments)
+        assigned = {**_adopted(order, outputs), **outputs.values_set}
+        values = returned(value, outputs=node.outputs, assigned=assigned, node=node.name)
+    if hooks and order.whole:
+        _ask_guards(order, values, hooks)
+    return _commit(order, store, values, metrics, started)
+
+
+def _gather_and_commit(
+    order: Order,
+    stores: Stores,
+    services: Services,
+    hooks: Hooks | None,
+    function: Callable[..., object] | None,
+    metrics: list[Metric],
+    started: float,
+) -> tuple[DatasetRecord, ...]:
+    del services, function
+    from mlops.runs.replicas import discard_parts, gathered_metrics, gathered_values
+
+    values = gathered_values(order, stores)
+    metrics += gathered_metrics(order, stores)
     if hooks:
         _ask_guards(order, values, hooks)
-    store = stores.own
+    records = _commit(order, stores.at(order.folder), values, metrics, started)
+    discard_parts(order, stores)
+    return records
+
+
+def _part(order: Order) -> Part | None:
+    """Return what a replica reads; None for a node that is not partitioned."""
+    if order.replica_count == 1:
+        return None
+    from mlops.datasets.parts import Part
+
+    key = order.node.partitions.key if order.node.partitions is not None else None
+    return Part(key, order.replica_index, order.replica_count)
+
+
+def _commit(
+    order: Order, store: FileStore, values: Mapping[str, object], metrics: list[Metric], started: float
+) -> tuple[DatasetRecord, ...]:
+    node = order.node
     records = tuple(store.write(name, one, storage=node.storage.get(name, "file")) for name, one in values.items())
     from mlops.datasets.manifest import Manifest  # not needed before the function has run
 
@@ -280,7 +349,7 @@ def _hints(function: Callable[..., object]) -> dict[str, object]:
 
 
 def _specifications(order: Order) -> dict[str, object]:
-    default = {name: {"name": name, "path": os.path.join(order.run.folder, name)} for name in order.node.outputs}
+    default = {name: {"name": name, "path": os.path.join(order.folder, name)} for name in order.node.outputs}
     return {**default, **order.specifications}
 
 
@@ -288,7 +357,7 @@ def _remove_leftovers(order: Order) -> None:
     """Remove what a killed attempt has written to the path that mlops offers for an output."""
     if "outputs" in order.node.arguments:
         for name in order.node.outputs:
-            path = os.path.join(order.run.folder, name)
+            path = os.path.join(order.folder, name)
             if os.path.isfile(path):
                 os.unlink(path)
 

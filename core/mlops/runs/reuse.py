@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -25,10 +25,12 @@ def reuse(
     parameters: Mapping[str, Any],  # Any: JSON
     inputs: Mapping[str, str],
     intact: Callable[[DatasetRecord], bool],
+    outputs: Sequence[str] | None = None,
 ) -> Reuse:
     """Say whether a node's committed outputs are what it would write now.
 
     ``inputs`` holds the sha256 of each dataset it would read, ``intact`` tells whether a file still has its hash.
+    ``outputs`` are those it must have written, all that it declares where none are given.
     """
     if manifest is None:
         return Reuse(False, "it had not committed anything")
@@ -46,7 +48,9 @@ def reuse(
         for name in dict.fromkeys((*manifest.inputs, *inputs))
         if manifest.inputs.get(name) != inputs.get(name)
     ]
-    if missing := sorted(set(node.outputs) - {record.name for record in manifest.outputs}):
+    if missing := sorted(
+        set(node.outputs if outputs is None else outputs) - {record.name for record in manifest.outputs}
+    ):
         changes.append(f"it did not write {', '.join(missing)}")
     changes += [
         f"the file of {record.name!r} is gone or was changed" for record in manifest.outputs if not intact(record)

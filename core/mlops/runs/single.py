@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -60,6 +61,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     from mlops.runs.outcome import RunInfo, RunOutcome, State, authenticated, interrupted, new_run_id
     from mlops.runs.preparation import LocalPreparation
     from mlops.runs.records import RunRecords
+    from mlops.runs.replicas import run_all_here
     from mlops.runs.stopping import stopped_by_signals
     from mlops.runs.stores import Stores
 
@@ -102,7 +104,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         records.commit()
         with stopped_by_signals(stopped.append, interrupt=True):
             try:
-                outcome = run_node(order, function=function, **prepared)
+                outcome = run_all_here(order, partial(run_node, function=function, **prepared))
             except Stopped:
                 outcome = interrupted(node.full_name, 1, started)
         records.node_ended(run_id, outcome)

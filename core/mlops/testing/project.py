@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mlops.runs.launch import Request, prepare
 from mlops.runs.node_run import Order, Source, run_node
 from mlops.runs.outcome import RunInfo, RunOutcome, new_run_id
 from mlops.runs.preparation import LocalPreparation
+from mlops.runs.replicas import run_all_here
 from mlops.testing.outcome import Outcome
 from mlops.testing.sample import SamplePlugins
 
@@ -131,7 +133,7 @@ class TemporaryProject:
         known = tuple(one for one in self.project.discovery.known if one.hooks)
         prepared = LocalPreparation(run.folder, allow_pickle=False, known=known, connection=connection)()
         try:
-            outcome = run_node(order, function=function, **prepared)
+            outcome = run_all_here(order, partial(run_node, function=function, **prepared))
         finally:
             prepared["services"].close()
         return self._outcome(

@@ -10,7 +10,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from mlops import Serving, node
+from mlops import Partitions, Serving, node
 
 
 @node(outputs=["numbers"])
@@ -72,3 +72,19 @@ def telling(context) -> None:
 def serving(context, *, answer: int = 1) -> None:
     """Stand for a server that has ended."""
     print(f"{context.run_id} answers {answer}")
+
+
+@node(outputs=["orders"])
+def orders(*, shops: int = 4):
+    """Write orders of some shops."""
+    import pandas as pd
+
+    return pd.DataFrame({"shop": [f"shop {shop}" for shop in range(shops)] * 3, "amount": list(range(shops)) * 3})
+
+
+@node(outputs=["bills"], partitions=Partitions(count=3, key="shop"))
+def bills(orders, *, needs: str = "", fragile: str = "") -> dict[str, int]:
+    """Add up what each shop of this replica owes."""
+    if fragile in set(orders["shop"]) and not Path(needs).exists():
+        raise ValueError(f"there is no {needs}")
+    return {str(shop): int(amount) for shop, amount in orders.groupby("shop")["amount"].sum().items()}
