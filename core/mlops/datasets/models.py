@@ -35,9 +35,11 @@ class SkopsSerializer(BytesSerializer):
     types = ("sklearn.base.BaseEstimator",)
 
     def encode(self, value: Any) -> tuple[bytes, Facts]:  # Any: an estimator
+        from mlops.datasets.model_archive import reproducible
+
         io = _skops()
         try:
-            data: bytes = io.dumps(value)
+            data = reproducible(io.dumps(value))
             untrusted = untrusted_types(data)
         except Exception as cause:  # skops raises what the getstate of a foreign type raises
             raise UnstorableError(
