@@ -2,8 +2,8 @@
 
     {"path": "/queries/", "sql": "INSERT", "nth": 2, "times": 1, "do": "drop_answer"}
 
-Actions: `delay` (with `seconds`), `status` (answer with `status` instead of handling: 429, 503, 202, ...), `error`
-(refuse with Snowflake's `code`), `drop` (close the connection before the call is handled), `drop_answer` (handle it, then
+Actions: `delay` (with `seconds`), `status` (answer with `status` instead of handling: 429, 503, ...), `accept` (answer 202
+with a Location, handle the call after `seconds`, and answer there), `error` (refuse with Snowflake's `code`), `drop` (close the connection before the call is handled), `drop_answer` (handle it, then
 close the connection instead of answering), `kill` (the server ends as kill -9 would end it).
 """
 
@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import threading
+import uuid
 import zlib
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -25,9 +26,10 @@ from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.server.requests import MAX_BODY
 from mlops_embedded.server.resources import bad_request
 
-ACTIONS = ("delay", "status", "error", "drop", "drop_answer", "kill")
+ACTIONS = ("delay", "status", "accept", "error", "drop", "drop_answer", "kill")
 ADMIN = "/embedded/"
 _QUERY = "/queries/v1/query-request"
+_RESULTS = "/api/v2/results/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,12 @@ class Faulty:
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app, self._faults = app, faults
+        self._accepted: dict[str, asyncio.Task[list[Message]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in self._accepted:
+            await self._answer_accepted(scope, receive, send)
+            return
         if scope["type"] != "http" or not self._faults._armed or scope["path"].startswith(ADMIN):
             await self._app(scope, receive, send)
             return
@@ -124,6 +130,9 @@ class Faulty:
                     await asyncio.sleep(fault.seconds)
                 case "status":
                     await _answer(scope, receive, send, fault)
+                    return
+                case "accept":
+                    await self._accept(scope, receive, send, fault)
                     return
                 case "error":
                     scope.setdefault("state", {})["error"] = fault.code
@@ -140,15 +149,59 @@ class Faulty:
                     os.kill(os.getpid(), signal.SIGKILL)
         await self._app(scope, receive, send)
 
+    async def _accept(self, scope: Scope, receive: Receive, send: Send, fault: Fault) -> None:
+        """Handle a call later and aside, and say where its answer will be."""
+        body = await _body(receive)
+        location = f"{_RESULTS}{uuid.uuid4()}"
+        answer: list[Message] = []
 
-async def _with_sql(scope: Scope, receive: Receive) -> tuple[Receive, str | None]:
-    """Read the body to see its statement, and return a `receive` that gives it again."""
-    body = b""
-    more = True
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        async def handle() -> list[Message]:
+            await asyncio.sleep(fault.seconds)
+            await self._app(scope, _given(body), keep)
+            return answer
+
+        self._accepted[location] = asyncio.create_task(handle())
+        await _in_progress(location)(scope, receive, send)
+
+    async def _answer_accepted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handled = self._accepted[scope["path"]]
+        if not handled.done():
+            await _in_progress(scope["path"])(scope, receive, send)
+            return
+        for message in await handled:
+            await send(message)
+
+
+def _in_progress(location: str) -> JSONResponse:
+    said = {"code": "392604", "message": "Request execution in progress.", "resultHandler": location}
+    return JSONResponse(said, 202, {"Location": location})
+
+
+async def _body(receive: Receive) -> bytes:
+    body, more = b"", True
     while more and len(body) <= MAX_BODY:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
+    return body
+
+
+def _given(body: bytes) -> Receive:
+    """Return a `receive` that gives this body, and says then that the client has gone."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive
+
+
+async def _with_sql(scope: Scope, receive: Receive) -> tuple[Receive, str | None]:
+    """Read the body to see its statement, and return a `receive` that gives it again."""
+    body = await _body(receive)
     given = False
 
     async def again() -> Message:
@@ -170,8 +223,6 @@ async def _with_sql(scope: Scope, receive: Receive) -> tuple[Receive, str | None
 async def _answer(scope: Scope, receive: Receive, send: Send, fault: Fault) -> None:
     said = {"code": str(fault.status), "message": f"asked for: {fault.status}", "success": False, "data": None}
     headers = {"Retry-After": "0"} if fault.status in {429, 503} else {}
-    if fault.status == 202:
-        headers["Location"] = scope["path"]
     await JSONResponse(said, fault.status, headers)(scope, receive, send)
 
 

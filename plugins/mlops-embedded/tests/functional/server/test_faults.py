@@ -4,8 +4,12 @@ import time
 
 import pytest
 from mlops_embedded import EmbeddedSnowflake
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
+from snowflake.core import Root
+from snowflake.core.database import Database
+from snowflake.core.exceptions import ConflictError
 
 
 @pytest.fixture
@@ -42,6 +46,21 @@ def test_only_the_nth_call_fails(embedded_snowflake: EmbeddedSnowflake, counted:
 
     assert caught.value.errno == 625
     assert rows(counted) == 2
+
+
+@pytest.mark.embedded("Faults: 202 Accepted, with a Location that snowflake-core polls for the answer")
+def test_an_accepted_call_is_handled_once_and_answered_where_it_says(
+    embedded_snowflake: EmbeddedSnowflake, connection: SnowflakeConnection
+) -> None:
+    root = Root(connection)
+
+    with embedded_snowflake.admin.fault("accept", path="/api/v2/databases", method="POST", seconds=0.2):
+        created = root.databases.create(Database("ACCEPTED"))
+    with embedded_snowflake.admin.fault("accept", path="/api/v2/databases", method="POST"):  # noqa: SIM117
+        with pytest.raises(ConflictError):
+            root.databases.create(Database("ACCEPTED"))
+
+    assert created.fetch().name == "ACCEPTED"
 
 
 @pytest.mark.embedded("Faults: latency")
