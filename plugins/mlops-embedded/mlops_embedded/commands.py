@@ -14,6 +14,7 @@ import click
 
 from mlops_embedded import life
 from mlops_embedded.life import EmbeddedSnowflake, Running, ServerError
+from mlops_embedded.settings import REGISTRY_VARIABLE, RUNTIME_VARIABLE, RUNTIMES
 
 
 def default_state() -> Path:
@@ -36,18 +37,30 @@ def embedded() -> None:
 @embedded.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 is any free one.")
 @_state
+@click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES),
+    help="How jobs and services run: as processes of this machine, or as containers of an engine (DOCKER_HOST). "
+    f"Without it: {RUNTIME_VARIABLE}, else as the last time, else process.",
+)
+@click.option(
+    "--registry",
+    metavar="HOST:PORT",
+    help=f"Container registry on this machine that images are pulled from. Without it: {REGISTRY_VARIABLE}, else as the "
+    "last time, else none.",
+)
 @click.option("--detach", is_flag=True, help="Come back when it answers, and leave it running.")
 @_json
-def start(port: int, state: Path, detach: bool, as_json: bool) -> None:
+def start(port: int, state: Path, runtime: str | None, registry: str | None, detach: bool, as_json: bool) -> None:
     """Start the embedded Snowflake (until Ctrl-C, unless --detach)."""
     try:
         if detach:
-            _say(life.start(state, port=port), as_json)
+            _say(life.start(state, port=port, runtime=runtime, registry=registry), as_json)
             return
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
-        with EmbeddedSnowflake(state, port=port) as server:
+        with EmbeddedSnowflake(state, port=port, runtime=runtime, registry=registry) as server:
             _say(server.running, as_json)
             while not stopped.wait(0.5) and server.is_alive:
                 pass

@@ -64,14 +64,17 @@ class Running:
         return "\n".join(["[embedded]", *lines, ""])
 
 
-def start(state: Path, *, port: int = 0) -> Running:
+def start(state: Path, *, port: int = 0, runtime: str | None = None, registry: str | None = None) -> Running:
     """Start a server that goes on when this process ends; port 0 is any free one.
+
+    `runtime` is process or container, `registry` the host and port of a container registry on this machine; None is
+    what MLOPS_EMBEDDED_RUNTIME and MLOPS_EMBEDDED_REGISTRY say, else what the state folder's last server had.
 
     Raises:
         ServerError: another server holds the folder, the port is taken, or it did not come up.
     """
     folder = StateFolder.at(state)
-    running, _ = _launch(folder, port, tied=False)
+    running, _ = _launch(folder, port, runtime, registry, tied=False)
     return running
 
 
@@ -106,7 +109,10 @@ class EmbeddedSnowflake:
             snowflake.connector.connect(**snowflake.connection)
     """
 
-    def __init__(self, state: Path | None = None, *, port: int = 0) -> None:
+    def __init__(
+        self, state: Path | None = None, *, port: int = 0, runtime: str | None = None, registry: str | None = None
+    ) -> None:
+        self._runtime, self._registry = runtime, registry
         self._temporary = state is None
         self._folder = state
         self._port = port
@@ -116,7 +122,9 @@ class EmbeddedSnowflake:
     def __enter__(self) -> EmbeddedSnowflake:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="mlops-embedded-"))
-        self._running, self._process = _launch(StateFolder.at(self._folder), self._port, tied=True)
+        self._running, self._process = _launch(
+            StateFolder.at(self._folder), self._port, self._runtime, self._registry, tied=True
+        )
         self._port = self._running.port
         return self
 
@@ -179,9 +187,13 @@ class EmbeddedSnowflake:
             process.wait()
 
 
-def _launch(folder: StateFolder, port: int, *, tied: bool) -> tuple[Running, subprocess.Popen[bytes]]:
+def _launch(
+    folder: StateFolder, port: int, runtime: str | None, registry: str | None, *, tied: bool
+) -> tuple[Running, subprocess.Popen[bytes]]:
     write_first_entries(folder.path)
     command = [sys.executable, "-m", "mlops_embedded.server", "--state", str(folder.path), "--port", str(port)]
+    for option, value in (("--runtime", runtime), ("--registry", registry)):
+        command += [option, value] if value is not None else []
     with (folder.path / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [*command, "--tied"] if tied else command,

@@ -5,6 +5,8 @@ server.json       process id and port of the server that runs (gone, or stale, w
 catalog.sqlite    every object that is not rows
 data/             a DuckDB file a database
 stages/ models/ datasets/ experiments/ services/    files, one folder an object
+uploads/          files that are not whole yet
+settings.json     how the last server ran containers
 connections.toml  a snippet for Snowflake's own tools, mode 0600
 server.log
 """
@@ -49,7 +51,7 @@ class StateFolder:
     def at(cls, path: Path) -> StateFolder:
         state = cls(path.expanduser().resolve())
         state.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in (state.data, *state.files):
+        for folder in (state.data, state.uploads, *state.files):
             folder.mkdir(exist_ok=True)
         return state
 
@@ -85,6 +87,15 @@ class StateFolder:
     def files(self) -> tuple[Path, ...]:
         """The folders that hold users' files, which queries may read."""
         return self.stages, self.models, self.datasets, self.experiments, self.services
+
+    @property
+    def uploads(self) -> Path:
+        """Where files are while they come in over HTTP."""
+        return self.path / "uploads"
+
+    @property
+    def settings(self) -> Path:
+        return self.path / "settings.json"
 
     @property
     def log(self) -> Path:

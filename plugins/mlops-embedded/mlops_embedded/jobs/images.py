@@ -69,7 +69,7 @@ def find_image(file: Path, name: str) -> Image:
         SnowflakeError 395023: there is none, or the file is wrong; the message says what to write where.
     """
     entries = _entries(file)
-    plain = _without_registry(name)
+    plain = without_registry(name)
     tagged = plain.partition("@")[0]
     untagged = tagged.rpartition(":")[0] if ":" in tagged.rpartition("/")[2] else tagged
     for key in (plain, tagged, untagged, _anywhere(tagged), _anywhere(untagged)):
@@ -91,7 +91,8 @@ def _anywhere(name: str) -> str:
     return f"{ANYWHERE}{name.rpartition('/')[2]}"
 
 
-def _without_registry(name: str) -> str:
+def without_registry(name: str) -> str:
+    """Return an image's name from the database on, with a leading slash."""
     host, slash, rest = name.partition("/")
     if slash and host and ("." in host or ":" in host):
         return f"/{rest}"
@@ -105,7 +106,7 @@ def _entries(file: Path) -> dict[str, Any]:
         entries = load_yaml(file.read_text(encoding="utf-8")) or {}
         if not isinstance(entries, dict):
             raise SpecificationError("", "must be a mapping of images")
-        return {_without_registry(str(key)): value for key, value in entries.items()}
+        return {without_registry(str(key)): value for key, value in entries.items()}
     except SpecificationError as error:
         raise _refused(f"{file}: {error}") from error
 

@@ -18,7 +18,9 @@ def volumes_of(session: Session, specification: Specification, folder: Path) -> 
     volumes = {}
     for volume in specification.volumes:
         stage = resolve(session, volume.stage).target if volume.stage is not None else None
-        mounted = volumes[volume.name] = MountedVolume(volume, stage or folder / "volumes" / volume.name)
+        users = sum(any(mount.volume == volume.name for mount in c.mounts) for c in specification.containers)
+        mounted = MountedVolume(volume, stage or folder / "volumes" / volume.name, shared=users > 1)
+        volumes[volume.name] = mounted
         mounted.folder.mkdir(parents=True, exist_ok=True)
     return volumes
 

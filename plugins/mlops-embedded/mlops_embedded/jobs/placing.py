@@ -142,7 +142,10 @@ def place_instance(
             service.name.database or "", service.name.schema or "", service.name.name, account.port, number,
             service.request.replicas,
         )  # fmt: skip
-        plan = ContainerPlan(own, container, place, volumes, variables, files, lambda: _mint(account, service, bound))
+        plan = ContainerPlan(
+            own, container, place, volumes, variables, files,
+            lambda: _mint(account, service, bound, shares_disk=runtime.shares_disk),
+        )  # fmt: skip
         log = ContainerLog(own / LOG, _collector(collect, specification, service, number, container.name))
         placed.append(Placed(container, runtime.prepare(plan), log))
     return placed
@@ -162,7 +165,7 @@ def _collector(
     return line
 
 
-def _mint(account: Account, service: Service, task_run: object) -> str:
+def _mint(account: Account, service: Service, task_run: object, *, shares_disk: bool) -> str:
     """Return a token for the service's user, which knows the task run that a job belongs to."""
     return account.credentials.mint(
         service.name.name,
@@ -174,6 +177,7 @@ def _mint(account: Account, service: Service, task_run: object) -> str:
         context={
             "service": service.name.name,
             "roles": [service.owner, PUBLIC],
+            "shares_disk": shares_disk,
             **({"task_run": task_run} if task_run else {}),
         },
     )

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mlops_embedded.errors import invalid_value
-from mlops_embedded.jobs.images import find_image, image_file
+from mlops_embedded.jobs.images import find_image, image_file, image_names
 from mlops_embedded.jobs.logs import ContainerLog
-from mlops_embedded.jobs.runtime import ContainerPlan, Exit, TokenFile
+from mlops_embedded.jobs.runtime import ContainerPlan, Exit, ImageFacts, TokenFile
 from mlops_embedded.jobs.sandbox import Sandbox, prepare
 from mlops_embedded.jobs.service import ContainerState
 
@@ -28,6 +28,7 @@ class ProcessRuntime:
     """Runs what `images.yaml` says an image stands for, as a process of this machine."""
 
     name: ClassVar[str] = "process"
+    shares_disk: ClassVar[bool] = True
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -44,6 +45,9 @@ class ProcessRuntime:
 
     def end_orphan(self, state: ContainerState) -> bool:
         return state.pid is not None and end_orphan(state.pid, state.mark)
+
+    def images(self) -> list[ImageFacts]:
+        return [ImageFacts(name) for name in image_names(image_file(self._state))]
 
 
 class PreparedProcess:

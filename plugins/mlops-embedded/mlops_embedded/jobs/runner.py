@@ -16,6 +16,7 @@ from mlops_embedded.catalog import ObjectName
 from mlops_embedded.catalog.grants import Securable, forget_securable, privileges_on, require
 from mlops_embedded.errors import already_exists, does_not_exist, invalid_value
 from mlops_embedded.jobs.access import require_named
+from mlops_embedded.jobs.engine import ContainerRuntime
 from mlops_embedded.jobs.logs import PREVIOUS
 from mlops_embedded.jobs.placing import (
     LOG,
@@ -57,7 +58,11 @@ class ServiceRunner:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self.runtime: Runtime = ProcessRuntime(account.state.path)
+        self._runtimes: dict[str, Runtime] = {
+            ProcessRuntime.name: ProcessRuntime(account.state.path),
+            ContainerRuntime.name: ContainerRuntime(account.state.path, account.settings.registry),
+        }
+        self.runtime = self._runtimes[account.settings.runtime]
         self._running: dict[ObjectName, RunningService] = {}
         self._used: dict[ObjectName, float] = {}
         self._lock = threading.Lock()
@@ -319,7 +324,7 @@ class ServiceRunner:
             service = Service.of(document)
             for number, containers in enumerate(service.instances):
                 for index, state in enumerate(containers):
-                    if state.status not in ENDED and self.runtime.end_orphan(state):
+                    if any(runtime.end_orphan(state) for runtime in self._runtimes.values()):
                         logger.info("ended a container of %s, left behind by a killed server", service.name)
                     if state.status not in ENDED and service.is_job:
                         service = service.with_container(

@@ -33,6 +33,8 @@ class MountedVolume:
 
     volume: Volume
     folder: Path
+    shared: bool = False
+    """Whether several containers of an instance mount it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,20 @@ class PreparedContainer(Protocol):
     def start(self, log: ContainerLog) -> ContainerRun: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """An image that a specification may name, /database/schema/repository/image:tag; a process has no digest."""
+
+    name: str
+    digest: str | None = None
+
+
 class Runtime(Protocol):
     """Runs containers in one way."""
 
     name: ClassVar[str]
+    shares_disk: ClassVar[bool]
+    """Whether what runs sees this machine's files, so that PUT and GET can copy them."""
 
     def prepare(self, plan: ContainerPlan) -> PreparedContainer:
         """Make everything ready that a start needs.
@@ -117,7 +129,10 @@ class Runtime(Protocol):
         """
 
     def end_orphan(self, state: ContainerState) -> bool:
-        """End what an earlier server left running; False if it is gone."""
+        """End what an earlier server left running in this way; False if it is gone, or was run in another way."""
+
+    def images(self) -> list[ImageFacts]:
+        """Return the images there are, by name."""
 
 
 def command_of(container: Container, entrypoint: tuple[str, ...], command: tuple[str, ...]) -> tuple[str, ...]:

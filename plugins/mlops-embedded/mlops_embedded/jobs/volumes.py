@@ -24,6 +24,8 @@ class Volume:
     source: str
     size: int | None
     stage: str | None
+    uid: int | None = None
+    gid: int | None = None
 
 
 def read_volume(value: Any, path: str) -> Volume:
@@ -57,7 +59,7 @@ def read_volume(value: Any, path: str) -> Volume:
     ):
         if given is not None and source != owner:
             raise fields.refuse(name, f"is for {owner} volumes, not for a {source} volume")
-    return Volume(named, source, size, location)
+    return Volume(named, source, size, location, uid, gid)
 
 
 def _stage_config(value: Any, path: str) -> str:

@@ -1,4 +1,4 @@
-"""Image repositories: names under which jobs find their images; no registry serves them, the images file does."""
+"""Image repositories: names under which services find their images, in the images file or in a registry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 from starlette.routing import Route
 
 from mlops_embedded.catalog import Document, ObjectName
-from mlops_embedded.jobs.images import ANYWHERE, image_file, image_names
+from mlops_embedded.jobs.images import ANYWHERE
+from mlops_embedded.jobs.registry import LOCAL_REGISTRY
+from mlops_embedded.jobs.runner import runner_of
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, identifier, required
 from mlops_embedded.rest.resource import Level, Resource
 from mlops_embedded.rest.routes import object_name, object_path, only_parameters, routes
@@ -18,16 +20,13 @@ from mlops_embedded.sql.results import Rowset
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
 
-REGISTRY = "embedded.registry.localhost"
-"""The host in `repository_url`; .localhost is never looked up on a network."""
-
 
 def _path(name: ObjectName) -> str:
     return "/".join(str(part).lower() for part in (name.database, name.schema, name.name))
 
 
 def _shown(session: Session, repository: Document) -> dict[str, Any]:
-    return {"repository_url": f"{REGISTRY}/{_path(repository.name)}"}
+    return {"repository_url": f"{session.account.settings.registry or LOCAL_REGISTRY}/{_path(repository.name)}"}
 
 
 IMAGE_REPOSITORY = Resource(
@@ -52,12 +51,13 @@ def _images(session: Session, repository: Document) -> list[dict[str, Any]]:
     """The images that jobs can run from this repository; what a file names has no digest."""
     root = _path(repository.name)
     found = []
-    for known in image_names(image_file(session.account.state.path)):
-        name = known.replace(ANYWHERE, f"/{root}/", 1) if known.startswith(ANYWHERE) else known
+    for known in runner_of(session.account).runtime.images():
+        name = known.name.replace(ANYWHERE, f"/{root}/", 1) if known.name.startswith(ANYWHERE) else known.name
         inside = name.lower().removeprefix(f"/{root}/")
         if inside != name.lower():
             image, _, tag = inside.partition(":")
-            found.append({"image_name": image, "tags": tag or "latest", "image_path": f"{root}/{inside}"})
+            facts = {"image_name": image, "tags": tag or "latest", "image_path": f"{root}/{inside}"}
+            found.append({**facts, **({"digest": known.digest} if known.digest else {})})
     return found
 
 

@@ -1,4 +1,4 @@
-"""The server process: `python -m mlops_embedded.server --state DIR [--port N] [--tied]`.
+"""The server process: `python -m mlops_embedded.server --state DIR [--port N] [--runtime R] [--registry H] [--tied]`.
 
 Once it listens it writes one line of JSON to stdout. With --tied it ends when its standard input does, which is when
 the process that started it ends, however it ends.
@@ -22,6 +22,7 @@ import uvicorn
 from mlops_embedded import assembly
 from mlops_embedded.server.account import Account
 from mlops_embedded.server.app import build_app
+from mlops_embedded.settings import ServerSettings, SettingsError, choose
 from mlops_embedded.state import StateFolder, StateInUseError
 
 HOST = "127.0.0.1"
@@ -31,18 +32,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mlops_embedded.server")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--runtime")
+    parser.add_argument("--registry")
     parser.add_argument("--tied", action="store_true")
     options = parser.parse_args()
     state = StateFolder.at(options.state)
     try:
         lock = state.lock()
+        settings = choose(state.settings, runtime=options.runtime, registry=options.registry)
         listener = _listen(options.port)
-    except (StateInUseError, OSError) as error:
+    except (StateInUseError, SettingsError, OSError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return 3
     logging.basicConfig(filename=state.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        asyncio.run(_serve(state, listener, tied=options.tied))
+        asyncio.run(_serve(state, settings, listener, tied=options.tied))
     finally:
         state.withdraw()
         lock.release()
@@ -58,8 +62,8 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-async def _serve(state: StateFolder, listener: socket.socket, *, tied: bool) -> None:
-    account = Account(state, assembly.services())
+async def _serve(state: StateFolder, settings: ServerSettings, listener: socket.socket, *, tied: bool) -> None:
+    account = Account(state, assembly.services(), settings)
     account.port = listener.getsockname()[1]
     config = uvicorn.Config(
         build_app(account), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=3,

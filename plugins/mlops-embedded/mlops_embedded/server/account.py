@@ -18,6 +18,7 @@ from mlops_embedded.principal import Principal
 from mlops_embedded.server.calls import CallLog
 from mlops_embedded.server.credentials import Credentials
 from mlops_embedded.server.services import Service
+from mlops_embedded.settings import ServerSettings
 from mlops_embedded.sql.engine import Engine
 from mlops_embedded.sql.results import Result
 from mlops_embedded.sql.session import Session
@@ -34,8 +35,13 @@ _SESSIONS_KEPT = 500
 class Account:
     """Catalog, engine, sessions, results by query id, credentials and background services of one state folder."""
 
-    def __init__(self, state: StateFolder, services: tuple[type[Service], ...] = ()) -> None:
-        self.state = state
+    def __init__(
+        self,
+        state: StateFolder,
+        services: tuple[type[Service], ...] = (),
+        settings: ServerSettings = ServerSettings(),  # noqa: B008 (a frozen value)
+    ) -> None:
+        self.state, self.settings = state, settings
         self.catalog = Catalog(state.catalog)
         self.engine = Engine(state.data, readable=state.files)
         self.credentials = Credentials(state.credential())
@@ -206,6 +212,17 @@ class Account:
         inside = file.resolve().relative_to(self.state.path).as_posix()
         token = self.credentials.mint("", lifetime=timedelta(seconds=seconds), file=inside)
         return f"http://127.0.0.1:{self.port}/presigned/{token}/{quote(file.name)}"
+
+    def presign_upload(self, file: Path, overwrite: bool) -> str:
+        """Return a URL that takes one file of the state folder without a session, for an hour."""
+        inside = (file.parent.resolve() / file.name).relative_to(self.state.path).as_posix()
+        token = self.credentials.mint("", lifetime=timedelta(hours=1), upload=inside, overwrite=overwrite)
+        return f"http://127.0.0.1:{self.port}/presigned/{token}/{quote(file.name)}"
+
+    def presigned_target(self, token: str) -> tuple[Path, bool] | None:
+        """Return where an upload goes and whether it may replace a file; None if the URL is none, or too old."""
+        claims = self.credentials.claims(token)
+        return (self.state.path / claims["upload"], claims["overwrite"]) if claims and "upload" in claims else None
 
     def presigned_file(self, token: str) -> Path | None:
         """Return the file that a presigned URL means, None if it was not made here or is too old."""

@@ -72,6 +72,11 @@ class Session:
         return self.account.catalog
 
     @property
+    def shares_disk(self) -> bool:
+        """Whether the client sees this machine's files; one in a container does not."""
+        return self.context.get("shares_disk") is not False
+
+    @property
     def roles(self) -> set[str] | None:
         """The roles this session may take, None if any; a service's session has those that its token says."""
         bound = self.context.get("roles")

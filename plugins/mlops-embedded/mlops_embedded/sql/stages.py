@@ -6,7 +6,8 @@ import hashlib
 import shutil
 from datetime import datetime, timezone
 from email.utils import format_datetime
-from pathlib import Path
+from glob import iglob
+from pathlib import Path, PurePath
 from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName
@@ -112,6 +113,9 @@ def put(session: Session, found: Statement) -> Transfer:
     if not location.writable:
         raise does_not_exist("stage", location.shown)
     location.target.mkdir(parents=True, exist_ok=True)
+    overwrite = bool(options.get("overwrite", False))
+    # a file that is not here is in a container, or nowhere
+    copies = session.shares_disk and any(iglob(source))
     return Transfer(
         {
             "command": "UPLOAD",
@@ -119,9 +123,16 @@ def put(session: Session, found: Statement) -> Transfer:
             "parallel": int(options.get("parallel", 4)),
             "threshold": 209_715_200,
             "autoCompress": options.get("auto_compress", True),
-            "overwrite": options.get("overwrite", False),
+            "overwrite": overwrite,
             "sourceCompression": str(options.get("source_compression", "auto_detect")).lower(),
-            "stageInfo": _stage_info(location.target),
+            "stageInfo": (
+                _stage_info(location.target)
+                if copies
+                # the client asks again for each file, by the name that it will have
+                else _remote_stage_info(
+                    session.account.presign_upload(location.target / PurePath(source).name, overwrite)
+                )
+            ),
             "encryptionMaterial": None,
         }
     )
@@ -146,9 +157,11 @@ def get(session: Session, found: Statement) -> Transfer:
             "autoCompress": False,
             "overwrite": False,
             "sourceCompression": "none",
-            "stageInfo": _stage_info(location.root),
+            "stageInfo": _stage_info(location.root) if session.shares_disk else _remote_stage_info(None),
             "encryptionMaterial": [],
-            "presignedUrls": [],
+            "presignedUrls": []
+            if session.shares_disk
+            else [session.account.presign(f, _URL_SECONDS) for _, f in files],
         }
     )
 
@@ -166,10 +179,21 @@ def _local_path(url: str) -> str:
 
 def _stage_info(folder: Path) -> dict[str, Any]:
     """The client copies files by itself: it runs on this machine, the server listens on loopback only."""
-    return {
-        "locationType": "LOCAL_FS", "location": str(folder), "path": "", "region": "", "creds": {},
-        "storageAccount": None, "isClientSideEncrypted": False, "presignedUrl": None, "endPoint": None,
-    }  # fmt: skip
+    return {"locationType": "LOCAL_FS", "location": str(folder), "presignedUrl": None, **_STAGE_INFO}
+
+
+def _remote_stage_info(url: str | None) -> dict[str, Any]:
+    """The client has no disk in common with the server: it sends and fetches each file by a URL of its own.
+
+    That is what the connector does for a stage of Google's without an access token; any URL will do.
+    """
+    return {"locationType": "GCS", "location": "embedded/", "presignedUrl": url, **_STAGE_INFO}
+
+
+_STAGE_INFO: dict[str, Any] = {
+    "path": "", "region": "", "creds": {}, "storageAccount": None, "isClientSideEncrypted": False, "endPoint": None,
+}  # fmt: skip
+_URL_SECONDS = 3600
 
 
 def file_not_found(location: Location) -> SnowflakeError:

@@ -1,9 +1,14 @@
 """Stages and staged files."""
 
 import gzip
+import http.client
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import snowflake.connector
+from mlops_embedded import EmbeddedSnowflake
+from mlops_embedded.server.credentials import Credentials
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 
@@ -154,3 +159,39 @@ def test_a_presigned_url_serves_one_file(cursor: SnowflakeCursor, stage: str, tm
         urllib.request.urlopen(url.replace("embedded.", "embedded.A", 1), timeout=5)
     caught.value.close()
     assert caught.value.code == 403
+
+
+@pytest.mark.embedded("Stages: PUT and GET over HTTP for a client that has no disk in common with the server")
+def test_a_client_without_the_servers_disk_sends_and_fetches_by_url(
+    embedded_snowflake: EmbeddedSnowflake, tmp_path: Path
+) -> None:
+    credentials = Credentials((embedded_snowflake.state / "credential").read_text())
+    token = credentials.mint("FAR", lifetime=timedelta(hours=1), context={"shares_disk": False})
+    settings = {**embedded_snowflake.connection, "authenticator": "oauth", "token": token}
+    del settings["password"]
+    (tmp_path / "one.txt").write_text("one")
+    (tmp_path / "two words.txt").write_text("two")
+    with snowflake.connector.connect(**settings) as far, far.cursor() as cursor:
+        cursor.execute("USE SCHEMA EMBEDDED.PUBLIC")
+        cursor.execute("CREATE OR REPLACE STAGE FAR")
+
+        sent = cursor.execute(f"PUT 'file://{tmp_path}/*.txt' '@FAR/a' AUTO_COMPRESS = FALSE").fetchall()
+        (tmp_path / "one.txt").write_text("changed")
+        cursor.execute(f"PUT 'file://{tmp_path}/one.txt' '@FAR/a' AUTO_COMPRESS = FALSE")
+        (tmp_path / "got").mkdir()
+        fetched = cursor.execute(f"GET @FAR/a file://{tmp_path}/got").fetchall()
+
+    assert sorted((row[0], row[6]) for row in sent) == [("one.txt", "UPLOADED"), ("two words.txt", "UPLOADED")]
+    assert sorted(row[2] for row in fetched) == ["DOWNLOADED", "DOWNLOADED"]
+    assert {file.name: file.read_text() for file in (tmp_path / "got").iterdir()} == {
+        "one.txt": "one",
+        "two words.txt": "two",
+    }
+
+
+def test_an_upload_url_takes_nothing_but_its_file(embedded_snowflake: EmbeddedSnowflake) -> None:
+    client = http.client.HTTPConnection("127.0.0.1", embedded_snowflake.connection["port"], timeout=10)
+
+    client.request("PUT", "/presigned/embedded.forged.token/file.txt", b"x")
+
+    assert client.getresponse().status == 403
