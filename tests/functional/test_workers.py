@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -185,3 +187,32 @@ def test_a_server_that_is_asked_to_end_takes_its_nodes_with_it(forked, order, tm
     with pytest.raises(RunError, match="ended with code 143"):
         ended(forked)
     assert not is_running(pid)
+
+
+HANGING = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {folder!r})
+from mlops.nodes import Origin
+from mlops.runs.preparation import LocalPreparation
+from mlops.runs.workers import ForkingWorkers
+workers = ForkingWorkers(LocalPreparation("run", False), [Origin("hangs", "1.0", "hangs:node")], grace=1)
+time.sleep(60)
+"""
+
+
+def test_a_server_that_hangs_in_the_import_of_a_plugin_ends_with_the_run_that_is_killed(tmp_path):
+    (tmp_path / "hangs.py").write_text(
+        "import os, time\nfrom pathlib import Path\n"
+        f"Path({str(tmp_path / 'importing')!r}).write_text(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    run = subprocess.Popen([sys.executable, "-c", HANGING.format(folder=str(tmp_path))])
+    server = wait_for(tmp_path / "importing")
+
+    run.kill()
+    run.wait()
+
+    end = time.monotonic() + 5
+    while is_running(server) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not is_running(server)

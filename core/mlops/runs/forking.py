@@ -35,7 +35,7 @@ def serve(channel: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, _, _, content = _received(channel)
     sys.argv, preparation, origins, grace = pickle.loads(content)
-    _die_with_parent(0)  # as a rehearsal
+    _die_with_parent(signal.SIGTERM)  # also while a plugin hangs in its import, when nobody reads the socket
     preload(origins)
     server = _Server(channel, rehearsed(preparation), grace)
     signal.signal(signal.SIGTERM, server.terminated)
