@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mlops.compile.quantities import cpu_cores, memory_bytes
-from mlops.compile.specification import Amounts, Container, Endpoint, SecretMount, Specification, Volume
+from mlops.compile.specification import Amounts, BlockConfig, Container, Endpoint, SecretMount, Specification, Volume
 from mlops.shape import Misfit, Path
 
 MAX_SECRETS = 50
@@ -163,6 +163,12 @@ def _of_volume(volume: Volume, path: Path) -> Iterator[Misfit]:
         )
     if volume.source != "stage" and volume.stage_config is not None:
         yield Misfit((*path, "stageConfig"), "it is for volumes of source stage", "write source: stage, or remove it")
+    if volume.stage_config is not None and volume.stage_config.resources is not None:
+        for side in (volume.stage_config.resources.requests, volume.stage_config.resources.limits):
+            if side is not None and side.gpu is not None:
+                yield Misfit((*path, "stageConfig", "resources"), "what shows a stage uses no GPU", "remove it")
+    if volume.block_config is not None and volume.block_config == BlockConfig():
+        yield Misfit((*path, "blockConfig"), "it is empty", "write what it is for, or remove it")
     if volume.source != "block" and volume.block_config is not None:
         yield Misfit((*path, "blockConfig"), "it is for volumes of source block", "write source: block, or remove it")
     if (

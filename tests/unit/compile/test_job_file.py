@@ -147,7 +147,7 @@ def specifications(draw) -> Specification:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(specifications())
 def test_a_valid_specification_comes_back_whole_from_yaml_of_ours_and_of_others(specification):
     if list(misfits_of(specification)):
