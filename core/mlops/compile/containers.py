@@ -183,6 +183,23 @@ def check_resources(job: Job, target: Target, problems: list[MlopsError]) -> Non
         )
 
 
+def check_warehouse(job: Job, target: Target, problems: list[MlopsError]) -> None:
+    """Put nodes into ``problems`` that query Snowflake from a container to which the target gives no warehouse."""
+    if target.warehouse is not None:
+        return
+    for node in job.nodes:
+        needs = [name for name in node.services if name in ("feature_store", "session")]
+        needs += [f"the table {dataset!r}" for dataset in node.storage]
+        if needs:
+            problems.append(
+                GraphProblem(
+                    f"node {node.name!r} asks for {' and '.join(needs)}, which needs a warehouse, and target "
+                    f"{target.name!r} names none",
+                    hint=f'write warehouse = "..." in [targets.{target.name}]',
+                )
+            )
+
+
 def _container(
     nodes: Sequence[Node],
     arguments: Sequence[str],

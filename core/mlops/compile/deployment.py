@@ -7,7 +7,13 @@ from typing import Any
 
 import mlops
 from mlops.compile.config import encode
-from mlops.compile.containers import check_resources, check_variables, job_specification, surroundings_of
+from mlops.compile.containers import (
+    check_resources,
+    check_variables,
+    check_warehouse,
+    job_specification,
+    surroundings_of,
+)
 from mlops.compile.jobs import Job, crossings, job_of, jobs_of
 from mlops.compile.names import image_path, is_identifier, own_repository, stored
 from mlops.compile.objects import ComputePool, Deployment, ImageRepository, Stage
@@ -86,6 +92,7 @@ def deployment_of(
     }
     for job in (*jobs, *serving.values()):
         check_resources(job, target, problems)
+        check_warehouse(job, target, problems)
         for node in job.nodes:
             check_variables(job.env, f"{place}.nodes.{node.name}.env", problems)
         if job.written is not None:

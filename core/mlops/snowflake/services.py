@@ -111,6 +111,11 @@ class SnowflakeServices:
             from snowflake.ml.feature_store import CreationMode, FeatureStore
 
             warehouse = session.get_current_warehouse()
+            if not warehouse:
+                raise AccountError(
+                    "feature_store needs a warehouse, and the session has none",
+                    hint="name one in the connection, or as warehouse of the target",
+                )
             return FeatureStore(
                 session, database, schema, default_warehouse=warehouse, creation_mode=CreationMode.CREATE_IF_NOT_EXIST
             )

@@ -25,6 +25,7 @@ target = "dev"
 [targets.dev]
 database = "EMBEDDED"
 schema = "PUBLIC"
+warehouse = "COMPUTE_WH"
 width = 8
 
 [targets.dev.pools.default]

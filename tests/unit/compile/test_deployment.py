@@ -316,3 +316,14 @@ def test_whatever_the_graph_every_task_comes_after_its_predecessors_and_equal_in
     assert sorted(name for task in found.tasks for name in task.nodes) == sorted(node.full_name for node in nodes)
     assert all(names.index(one) < at for at, task in enumerate(found.tasks) for one in task.predecessors)
     assert all(task.predecessors for task in found.tasks[1:])
+
+
+def test_a_node_that_queries_snowflake_needs_a_warehouse_of_its_target(samples):
+    asks = samples.node("asks", services=("feature_store",))
+    keeps = samples.node("keeps", writes=("rows",), storage={"rows": "table"})
+
+    with pytest.raises(PipelineError) as caught:
+        samples.deployment(asks, keeps)
+
+    assert "'asks' asks for feature_store, which needs a warehouse" in str(caught.value)
+    assert "'keeps' asks for the table 'rows'" in str(caught.value)
