@@ -1,0 +1,1 @@
+"""Demand of public transport: forecasts of rides, a model for each station."""
