@@ -81,7 +81,7 @@ $(VENV)/.plugins: $(SOURCES) $(VENV)/.core
 	@touch $@
 
 lock: $(VENV)/bin/uv  ## Write requirements.lock anew from the ranges of every pyproject.toml
-	$(BIN)/python -m hatchling build -t wheel -d build/lock >/dev/null 2>&1
+	@for each in . $(PLUGINS); do (cd $$each && $(CURDIR)/$(BIN)/python -m hatchling build -t wheel -d $(CURDIR)/build/lock >/dev/null 2>&1); done
 	$(BIN)/uv pip compile --quiet --find-links build/lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header --all-extras --group pyproject.toml:dev pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS)) \
 	  --no-emit-package mlops-framework $(foreach each,$(PLUGINS),--no-emit-package $(notdir $(each:/=))) -o requirements.lock
