@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from mlops_embedded.catalog.future_grants import FutureGrant, future_grants
 from mlops_embedded.catalog.identifiers import ObjectName
 from mlops_embedded.catalog.store import Catalog, Document
 from mlops_embedded.errors import SnowflakeError, does_not_exist
@@ -87,12 +88,14 @@ def revoke(catalog: Catalog, privilege: str, on: Securable, to: Grantee, *, opti
 
 def grants_to(catalog: Catalog, grantee: Grantee) -> list[Grant]:
     """Return what a role or user holds, by securable."""
-    return [g for g in _all(catalog) if g.to == grantee]
+    by_future = [g for f in future_grants(catalog) if grantee == Grantee("ROLE", f.role) for g in _given_by(catalog, f)]
+    return [*(g for g in _all(catalog) if g.to == grantee), *by_future]
 
 
 def grants_on(catalog: Catalog, on: Securable) -> list[Grant]:
     """Return who holds what on one securable."""
-    return [g for g in _all(catalog) if g.on == on]
+    by_future = [g for f in future_grants(catalog) if f.type == on.type for g in _given_by(catalog, f) if g.on == on]
+    return [*(g for g in _all(catalog) if g.on == on), *by_future]
 
 
 def forget_securable(catalog: Catalog, on: Securable) -> None:
@@ -174,6 +177,17 @@ def insufficient(on: Securable) -> SnowflakeError:
         sqlstate="42501",
         http_status=403,
     )
+
+
+def _given_by(catalog: Catalog, future: FutureGrant) -> list[Grant]:
+    """Return the grants that a future grant has become."""
+    documents = catalog.list(future.type.replace(" ", "_").lower(), database=future.database, schema=future.schema)
+    to = Grantee("ROLE", future.role)
+    return [
+        Grant(future.privilege, Securable(future.type, d.name), to, False, future.granted_by, d.created_on)
+        for d in documents
+        if future.covers(future.type, d)
+    ]
 
 
 def _all(catalog: Catalog) -> list[Grant]:

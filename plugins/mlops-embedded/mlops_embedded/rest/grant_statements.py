@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mlops_embedded.catalog.future_grants import FutureGrant, future_grants, grant_future, revoke_future
 from mlops_embedded.catalog.grants import Grant, Grantee, Securable, grants_on, grants_to
 from mlops_embedded.errors import syntax_error, unknown_here
-from mlops_embedded.rest.privileges import PRIVILEGES, give, give_role, inside, owner_of, securable, take, take_role
+from mlops_embedded.rest.privileges import (
+    PRIVILEGES,
+    futures,
+    give,
+    give_role,
+    inside,
+    owner_of,
+    securable,
+    take,
+    take_role,
+)
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.results import Rowset, Status
 from mlops_embedded.sql.session import Session
@@ -22,6 +33,12 @@ _GRANTS_OF = {
 }  # fmt: skip
 
 
+_FUTURE = {
+    "created_on": "timestamp_ltz", "privilege": "text", "grant_on": "text", "name": "text", "grant_to": "text",
+    "grantee_name": "text", "grant_option": "text",
+}  # fmt: skip
+
+
 @statement("GRANT")
 def grant_statement(session: Session, found: Statement) -> Status:
     reader = found.after("GRANT")
@@ -32,6 +49,10 @@ def grant_statement(session: Session, found: Statement) -> Status:
         reader.finish()
         return Status()
     privileges = _read_privileges(reader)
+    if reader.accept("FUTURE"):
+        for future in _read_future(session, reader, privileges, "TO"):
+            grant_future(session.catalog, future)
+        return Status()
     targets = _read_targets(session, reader)
     reader.expect("TO")
     to = _read_grantee(reader)
@@ -56,6 +77,10 @@ def revoke_statement(session: Session, found: Statement) -> Status:
         return Status()
     option_only = reader.accept("GRANT", "OPTION", "FOR")
     privileges = _read_privileges(reader)
+    if reader.accept("FUTURE"):
+        for future in _read_future(session, reader, privileges, "FROM"):
+            revoke_future(session.catalog, future)
+        return Status()
     targets = _read_targets(session, reader)
     reader.expect("FROM")
     to = _read_grantee(reader)
@@ -82,15 +107,25 @@ def _read_privileges(reader: Reader) -> list[str]:
 def _read_targets(session: Session, reader: Reader) -> list[Securable]:
     if reader.accept("ACCOUNT"):
         return [securable(session, "ACCOUNT")]
-    if reader.accept("FUTURE"):
-        raise unknown_here("grants on FUTURE objects")
     if reader.accept("ALL"):
-        plural = []
-        while not reader.accept("IN"):
-            plural.append(reader.next().text.upper())
-        scope = _read_object(session, reader)
-        return inside(session, " ".join(plural), scope)
+        return inside(session, _read_plural(reader), _read_object(session, reader))
     return [_read_object(session, reader)]
+
+
+def _read_plural(reader: Reader) -> str:
+    """Read `IMAGE REPOSITORIES IN`."""
+    plural = []
+    while not reader.accept("IN"):
+        plural.append(reader.next().text.upper())
+    return " ".join(plural)
+
+
+def _read_future(session: Session, reader: Reader, privileges: list[str], direction: str) -> list[FutureGrant]:
+    plural, scope = _read_plural(reader), _read_object(session, reader)
+    reader.expect(direction)
+    to = _read_grantee(reader)
+    reader.finish()
+    return futures(session, privileges, plural, scope, to)
 
 
 def _read_object(session: Session, reader: Reader) -> Securable:
@@ -139,6 +174,33 @@ def show_grants(session: Session, found: Statement) -> Rowset:
     to = _read_grantee(reader)
     reader.finish()
     return _rows(grants_to(session.catalog, to))
+
+
+@statement("SHOW", "FUTURE", "GRANTS")
+def show_future_grants(session: Session, found: Statement) -> Rowset:
+    reader = found.after("SHOW", "FUTURE", "GRANTS")
+    everything = future_grants(session.catalog)
+    if reader.accept("TO", "ROLE"):
+        [role] = reader.name()
+        chosen = [f for f in everything if f.role == role]
+    else:
+        reader.expect("IN")
+        on = _read_object(session, reader)
+        assert on.name is not None
+        place = (on.name.name, None) if on.type == "DATABASE" else (on.name.database, on.name.name)
+        chosen = [f for f in everything if (f.database, f.schema) == place]
+    reader.finish()
+    return Rowset.of(
+        _FUTURE,
+        (
+            {
+                "created_on": f.created_on, "privilege": f.privilege, "grant_on": f.type.replace(" ", "_"),
+                "name": ".".join(filter(None, (f.database, f.schema, f"<{f.type}>"))), "grant_to": "ROLE",
+                "grantee_name": f.role, "grant_option": "false",
+            }
+            for f in chosen
+        ),
+    )  # fmt: skip
 
 
 def owned(session: Session, on: Securable) -> list[Grant]:

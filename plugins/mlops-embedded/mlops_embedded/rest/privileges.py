@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mlops_embedded.catalog import ObjectName
+from mlops_embedded.catalog.future_grants import FutureGrant
 from mlops_embedded.catalog.grants import (
     ACCOUNT,
     Grant,
@@ -103,12 +104,8 @@ def owner_of(session: Session, on: Securable) -> str | None:
 
 def inside(session: Session, plural: str, scope: Securable) -> list[Securable]:
     """Return what ALL TABLES IN SCHEMA s means."""
-    kind = (
-        plural.upper().removesuffix("IES") + "Y" if plural.upper().endswith("IES") else plural.upper().removesuffix("S")
-    )
-    assert scope.name is not None
-    database = scope.name.name if scope.type == "DATABASE" else scope.name.database
-    schema = None if scope.type == "DATABASE" else scope.name.name
+    kind = singular(plural)
+    database, schema = _scope(scope)
     if kind in {"TABLE", "VIEW"}:
         found = [r.name for r in relations(session, database, schema) if r.is_view == (kind == "VIEW")]
     elif kind in {*_OF_SCHEMA, "SCHEMA"}:
@@ -116,6 +113,35 @@ def inside(session: Session, plural: str, scope: Securable) -> list[Securable]:
     else:
         raise unknown_here(f"grants on ALL {plural}")
     return [Securable(kind, name) for name in found]
+
+
+def singular(plural: str) -> str:
+    """Return the kind of IMAGE REPOSITORIES or TASKS."""
+    plural = plural.upper()
+    return plural.removesuffix("IES") + "Y" if plural.endswith("IES") else plural.removesuffix("S")
+
+
+def _scope(scope: Securable) -> tuple[str, str | None]:
+    """Return database and schema of what IN SCHEMA s or IN DATABASE d names."""
+    assert scope.name is not None
+    if scope.type == "DATABASE":
+        return scope.name.name, None
+    return scope.name.database or "", scope.name.name
+
+
+def futures(
+    session: Session, privileges: Iterable[str], plural: str, scope: Securable, to: Grantee
+) -> list[FutureGrant]:
+    """Return what ON FUTURE TASKS IN SCHEMA s means, if the role may give and take it."""
+    kind = singular(plural)
+    if kind not in _OF_SCHEMA or kind in {"FUNCTION", "PROCEDURE"} or to.type != "ROLE":
+        raise unknown_here(f"grants on FUTURE {plural} to a {to.type}")
+    if not may(session.catalog, session.role, "MANAGE GRANTS", ACCOUNT):
+        _require_right_to_give(session, "OWNERSHIP", scope)
+    _require_grantee(session, to)
+    database, schema = _scope(scope)
+    wanted = _known(privileges, Securable(kind))
+    return [FutureGrant(each, kind, database, schema, to.name, session.role) for each in wanted]
 
 
 def give(

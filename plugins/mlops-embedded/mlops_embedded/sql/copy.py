@@ -202,7 +202,7 @@ def _options(session: Session, reader: Reader) -> dict[str, Any]:
 
 
 def _unload(session: Session, reader: Reader) -> Rowset:
-    location = resolve(session, reader.location())
+    location = resolve(session, reader.location(), writing=True)
     reader.expect("FROM")
     query = _inner_query(reader)
     sql = expand(session, query).text if query else f"SELECT * FROM {session.resolve(reader.name(), 'COPY INTO')}"

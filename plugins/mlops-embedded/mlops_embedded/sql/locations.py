@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlops_embedded.catalog import ObjectName, parse_name
-from mlops_embedded.catalog.grants import Securable, privileges_on
+from mlops_embedded.catalog.grants import Securable, require
 from mlops_embedded.errors import SnowflakeError, does_not_exist, syntax_error, unknown_here
 from mlops_embedded.state import folder_name
 
@@ -71,11 +71,11 @@ def snow_location(kind: str) -> Callable[[Resolver], Resolver]:
     return register
 
 
-def resolve(session: Session, text: str) -> Location:
-    """Return the place that a location in SQL means.
+def resolve(session: Session, text: str, *, writing: bool = False) -> Location:
+    """Return the place that a location in SQL means, to read what is there or to write.
 
     Raises:
-        SnowflakeError 002003: there is no such stage.
+        SnowflakeError 002003, 003001: there is no such stage, or the role may not read or write it.
         SnowflakeError 001003: the path would leave the object's folder.
     """
     if text.lower().startswith("snow://"):
@@ -86,10 +86,10 @@ def resolve(session: Session, text: str) -> Location:
         return resolver(session, rest)
     if not text.startswith("@"):
         raise syntax_error(f"{text!r} is no stage location: it must start with @ or snow://")
-    return _stage(session, text[1:])
+    return _stage(session, text[1:], "WRITE" if writing else "READ")
 
 
-def _stage(session: Session, rest: str) -> Location:
+def _stage(session: Session, rest: str, privilege: str) -> Location:
     if rest.startswith("~"):
         root = session.account.state.stages / folder_name(f"~{session.principal.user}")
         root.mkdir(exist_ok=True)
@@ -106,8 +106,7 @@ def _stage(session: Session, rest: str) -> Location:
     stage = session.catalog.find("stage", name)
     if stage is None or stage.body.get("session", session.id) != session.id:
         raise does_not_exist("stage", name)
-    if not privileges_on(session.catalog, session.role, Securable("STAGE", name), stage.body["owner"]):
-        raise does_not_exist("stage", name)
+    require(session.catalog, session.role, privilege, Securable("STAGE", name), stage.body["owner"])
     return Location(object_folder(session.account.state.stages, name), path, f"{name.name.lower()}/")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mlops_embedded.catalog import ObjectName
-from mlops_embedded.errors import not_authorized, syntax_error, unknown_here
+from mlops_embedded.catalog import ObjectName, normalize
+from mlops_embedded.catalog.grants import Securable, privileges_on, roles_of
+from mlops_embedded.errors import does_not_exist, not_authorized, syntax_error, unknown_here
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, literal, scalar_function, table_function
 from mlops_embedded.sql.results import Column, Data, Rowset, Status
@@ -59,7 +60,11 @@ def use_secondary_roles(session: Session, found: Statement) -> Status:
 @statement("USE", "WAREHOUSE")
 def use_warehouse(session: Session, found: Statement) -> Status:
     [name] = _only_name(found.after("USE", "WAREHOUSE"), 1)
-    session.catalog.get("warehouse", ObjectName(None, None, name))
+    warehouse = session.catalog.get("warehouse", ObjectName(None, None, name))
+    if not privileges_on(
+        session.catalog, session.role, Securable("WAREHOUSE", warehouse.name), warehouse.body["owner"]
+    ):
+        raise does_not_exist("warehouse", name)
     session.warehouse = name
     return Status()
 
@@ -190,7 +195,18 @@ def current_secondary_roles(session: Session, arguments: Arguments) -> object:
 
 @scalar_function("CURRENT_AVAILABLE_ROLES")
 def current_available_roles(session: Session, arguments: Arguments) -> object:
-    return [role.name.name for role in session.catalog.list("role")]
+    return sorted(session.roles or (role.name.name for role in session.catalog.list("role")))
+
+
+@scalar_function("CURRENT_ROLE_TYPE")
+def current_role_type(session: Session, arguments: Arguments) -> object:
+    return "ROLE"
+
+
+@scalar_function("IS_ROLE_IN_SESSION")
+def is_role_in_session(session: Session, arguments: Arguments) -> object:
+    """Whether the current role is this one, or inherits it."""
+    return normalize(str(arguments.require(0))) in roles_of(session.catalog, session.role)
 
 
 @scalar_function("CURRENT_WAREHOUSE")

@@ -108,7 +108,7 @@ def alter_stage(session: Session, found: Statement) -> Status:
 def put(session: Session, found: Statement) -> Transfer:
     reader = found.after("PUT")
     source = _local_path(reader.location())
-    location = resolve(session, reader.location())
+    location = resolve(session, reader.location(), writing=True)
     options = read_properties(reader, {"PARALLEL", "AUTO_COMPRESS", "SOURCE_COMPRESSION", "OVERWRITE"})
     if not location.writable:
         raise does_not_exist("stage", location.shown)
@@ -235,7 +235,7 @@ def listed_file(location: Location, name: str, file: Path) -> dict[str, Any]:
 @statement("REMOVE", describes=(Column("name"), Column("result")))
 def remove_files(session: Session, found: Statement) -> Rowset:
     reader = found.after("REMOVE")
-    location = resolve(session, reader.location())
+    location = resolve(session, reader.location(), writing=True)
     options = read_properties(reader, {"PATTERN"})
     removed = []
     for name, file in location.files(options.get("pattern")):

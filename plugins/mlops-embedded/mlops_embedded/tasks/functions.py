@@ -7,10 +7,11 @@ from typing import Any
 
 from mlops_embedded.catalog import ObjectName, parse_name
 from mlops_embedded.errors import SnowflakeError, invalid_value
+from mlops_embedded.rest.tasks import TASK
 from mlops_embedded.sql.functions import Arguments, scalar_function
 from mlops_embedded.sql.session import Session
 from mlops_embedded.tasks import runs
-from mlops_embedded.tasks.changes import resume_graph
+from mlops_embedded.tasks.changes import dependents, resume_graph
 from mlops_embedded.tasks.engine import engine_of
 from mlops_embedded.tasks.history import GraphRun, TaskRun
 
@@ -99,6 +100,8 @@ def current_user_task_name(session: Session, arguments: Arguments) -> object:
 def enable_dependents(session: Session, arguments: Arguments) -> object:
     engine = engine_of(session.account)
     root = session.resolve(parse_name(arguments.require(0)))
+    for task in dependents(session.catalog, root, recursive=True):
+        TASK.get(session, task.name, "OPERATE")
     resume_graph(session.catalog, engine.history, root, engine.clock.now())
     engine.wake()
     return "Task dependents are enabled."
@@ -107,6 +110,7 @@ def enable_dependents(session: Session, arguments: Arguments) -> object:
 @scalar_function("SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS")
 def cancel_ongoing_executions(session: Session, arguments: Arguments) -> object:
     root = session.resolve(parse_name(arguments.require(0)))
+    TASK.get(session, root, "OPERATE")
     cancelled = engine_of(session.account).cancel(root)
     return f"{cancelled} task graph run(s) cancelled."
 

@@ -27,6 +27,7 @@ _TABLES = (
     "CREATE INDEX IF NOT EXISTS task_graph_runs_by_root ON task_graph_runs (database, schema, root, scheduled_time)",
     "CREATE INDEX IF NOT EXISTS task_graph_runs_by_state ON task_graph_runs (state)",
 )
+_VERSIONS_AT_HAND = 50
 INTERRUPTED = "The server ended while this task ran."
 INTERRUPTED_CODE = "000604"
 
@@ -74,12 +75,14 @@ class History:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._versions: dict[tuple[str, int], TaskGraph] = {}
         for table in _TABLES:
             catalog.execute(table)
 
     # -- versions
 
     def put_version(self, root_id: str, version: int, graph: TaskGraph) -> None:
+        self._versions.pop((root_id, version), None)
         self._catalog.execute(
             "INSERT OR REPLACE INTO task_graph_versions VALUES (?, ?, ?)",
             (root_id, version, json.dumps(graph.to_json())),
@@ -90,10 +93,17 @@ class History:
         return self.version(run.root_id, run.version, run.root)
 
     def version(self, root_id: str, version: int, root: ObjectName) -> TaskGraph:
+        known = self._versions.get((root_id, version))
+        if known is not None and known.root.name == root:
+            return known
         [(body,)] = self._catalog.rows(
             "SELECT body FROM task_graph_versions WHERE root_id = ? AND version = ?", (root_id, version)
         )
-        return TaskGraph.from_json(root.database, root.schema, json.loads(body))
+        graph = TaskGraph.from_json(root.database, root.schema, json.loads(body))
+        if len(self._versions) >= _VERSIONS_AT_HAND:
+            self._versions.clear()
+        self._versions[root_id, version] = graph
+        return graph
 
     # -- writing
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from mlops_embedded.catalog import ObjectName, parse_name
+from mlops_embedded.catalog.grants import ACCOUNT, Securable, may, privileges_on
 from mlops_embedded.sql.functions import Arguments, table_function
 from mlops_embedded.sql.results import Rowset
 from mlops_embedded.sql.session import Session
@@ -110,10 +112,12 @@ def task_history(session: Session, arguments: Arguments) -> Rowset:
     records = (
         [] if errors_only else [r for t in _scheduled_roots(session) if (r := _scheduled(engine, t, until or now))]
     )
+    may_see = _visible(session)
     for run in engine.history.runs(max(since, now - HISTORY_KEPT), until or now):
         graph = engine.history.graph(run)
         records += [_task_run(run, t, graph.member(t.name)) for t in reversed(engine.history.tasks(run))]
     records = [r for r in records if all(value is None or r[key] == value for key, value in wanted.items())]
+    records = [r for r in records if may_see(ObjectName(r["DATABASE_NAME"], r["SCHEMA_NAME"], r["NAME"]))]
     if errors_only:
         records = [r for r in records if r["STATE"].startswith(("FAILED", "CANCELLED"))]
     records.sort(key=lambda r: r["QUERY_START_TIME"] or r["SCHEDULED_TIME"], reverse=True)
@@ -123,7 +127,9 @@ def task_history(session: Session, arguments: Arguments) -> Rowset:
 @table_function("INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS")
 def current_task_graphs(session: Session, arguments: Arguments) -> Rowset:
     limit, root = limit_of(arguments.get(0, "RESULT_LIMIT", 1000)), arguments.get(1, "ROOT_TASK_NAME")
+    may_see = _visible(session)
     roots = [t for t in _account_roots(session) if root is None or t.name.name == parse_name(root)[-1]]
+    roots = [t for t in roots if may_see(t.name)]
     return Rowset.of(
         GRAPH_RUNS,
         _latest(r for t in roots for r in current_graphs(engine_of(session.account), t.name))[:limit],
@@ -136,12 +142,31 @@ def complete_task_graphs(session: Session, arguments: Arguments) -> Rowset:
     errors_only = bool(arguments.get(2, "ERROR_ONLY", False))
     engine = engine_of(session.account)
     now = engine.clock.now()
+    may_see = _visible(session)
+    wanted = None if root is None else parse_name(root)[-1]
     records = [
         graph_run(engine, run)
         for run in engine.history.runs(now - HISTORY_KEPT, now)
-        if is_complete(engine, run, errors_only) and (root is None or run.root.name == parse_name(root)[-1])
+        if wanted in {None, run.root.name} and is_complete(engine, run, errors_only) and may_see(run.root)
     ]
     return Rowset.of(GRAPH_RUNS, records[:limit])
+
+
+def _visible(session: Session) -> Callable[[ObjectName], bool]:
+    """Return whose runs the role sees: tasks that it owns, monitors or operates; all with MONITOR EXECUTION."""
+    catalog, role = session.catalog, session.role
+    if may(catalog, role, "MONITOR EXECUTION", ACCOUNT):
+        return lambda name: True
+
+    @cache
+    def visible(name: ObjectName) -> bool:
+        found = catalog.find("task", name)
+        if found is None:
+            return False
+        held = privileges_on(catalog, role, Securable("TASK", name), found.body["owner"])
+        return bool(held & {"OWNERSHIP", "MONITOR", "OPERATE", "ALL"})
+
+    return visible
 
 
 def complete_graphs(engine: TaskEngine, root: ObjectName, errors_only: bool) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 from snowflake.core import Root
@@ -12,6 +14,8 @@ from snowflake.core.grant import Grant, Grantees, Privileges, Securables
 from snowflake.core.image_repository import ImageRepository
 from snowflake.core.role import ContainingScope, Role, Securable
 from snowflake.core.stage import Stage
+
+from .conftest import add_images
 
 pytestmark = pytest.mark.embedded("Privileges: roles, users, grants and refusals")
 
@@ -187,7 +191,7 @@ def test_only_who_may_grant_grants(as_role, sql):
         ("GRANT USAGE ON WAREHOUSE nowhere TO ROLE public", "does not exist"),
         ("GRANT USAGE ON WAREHOUSE compute_wh TO ROLE nobody", "does not exist"),
         ("GRANT ROLE sysadmin TO ROLE sysadmin", "circle"),
-        ("GRANT SELECT ON FUTURE TABLES IN SCHEMA public TO ROLE public", "does not know grants on FUTURE"),
+        ("GRANT USAGE ON FUTURE FUNCTIONS IN SCHEMA public TO ROLE public", "does not know grants on FUTURE"),
         ("GRANT USAGE ON PIPE p TO ROLE public", "does not know grants on PIPE"),
     ],
 )
@@ -259,3 +263,98 @@ def test_the_files_of_a_stage_are_for_those_who_may_see_it(as_role, sql):
     with pytest.raises(ProgrammingError, match="Insufficient privileges to operate on stage 'PARCELS'"):
         run(connection, "ALTER STAGE embedded.public.parcels SET COMMENT = 'mine'")
     run(connection, "ALTER STAGE IF EXISTS embedded.public.nothing SET COMMENT = 'mine'")
+
+
+JOB = "FROM SPECIFICATION $${spec: {containers: [{name: a, image: /embedded/guarded/r/quick:1, args: ['true']}]}}$$"
+NEEDED = [
+    # (what is refused, the privileges that it lacks, one after the other)
+    ("CREATE TASK embedded.guarded.mine AS SELECT 1", ["CREATE TASK ON SCHEMA embedded.guarded"]),
+    ("EXECUTE TASK embedded.guarded.mine", ["EXECUTE TASK ON ACCOUNT", "EXECUTE MANAGED TASK ON ACCOUNT"]),
+    ("ALTER TASK embedded.guarded.others SUSPEND", ["OPERATE ON TASK embedded.guarded.others"]),
+    ("SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('embedded.guarded.others2')",
+     ["OPERATE ON TASK embedded.guarded.others2"]),
+    ("USE WAREHOUSE guarded_wh", ["USAGE ON WAREHOUSE guarded_wh"]),
+    (f"EXECUTE JOB SERVICE IN COMPUTE POOL guarded_pool NAME = embedded.guarded.j {JOB}",
+     ["CREATE SERVICE ON SCHEMA embedded.guarded", "USAGE ON COMPUTE POOL guarded_pool",
+      "READ ON IMAGE REPOSITORY embedded.guarded.r"]),
+    ("ALTER COMPUTE POOL guarded_pool SUSPEND", ["OPERATE ON COMPUTE POOL guarded_pool"]),
+    ("LIST @embedded.guarded.files", ["READ ON STAGE embedded.guarded.files"]),
+    ("REMOVE @embedded.guarded.files/x", ["WRITE ON STAGE embedded.guarded.files"]),
+    ("CREATE STAGE embedded.guarded.more", ["CREATE STAGE ON SCHEMA embedded.guarded"]),
+    ("CREATE EXPERIMENT embedded.guarded.e", ["CREATE EXPERIMENT ON SCHEMA embedded.guarded"]),
+]  # fmt: skip
+
+
+def test_each_privilege_of_a_deployment_is_asked_for_and_enough_together(as_role, sql, embedded_snowflake):
+    add_images(embedded_snowflake.state, "embedded/guarded/r/quick")
+    for statement in (
+        "CREATE OR REPLACE SCHEMA embedded.guarded", "CREATE STAGE guarded.files",
+        "CREATE IMAGE REPOSITORY guarded.r", "CREATE TASK guarded.others AS SELECT 1", "CREATE TASK guarded.others2 AS SELECT 1",
+        "CREATE WAREHOUSE guarded_wh", "USE WAREHOUSE COMPUTE_WH", "USE SCHEMA embedded.public",
+        "CREATE COMPUTE POOL guarded_pool MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS",
+    ):  # fmt: skip
+        sql(statement)
+    connection = as_role("deployer")
+    sql("GRANT USAGE ON DATABASE embedded TO ROLE deployer")
+    sql("GRANT USAGE ON SCHEMA embedded.guarded TO ROLE deployer")
+
+    for statement, privileges in NEEDED:
+        for privilege in privileges:
+            with pytest.raises(
+                ProgrammingError, match=r"not authorized|nsufficient privileges|privilege must be granted"
+            ):
+                run(connection, statement)
+            sql(f"GRANT {privilege} TO ROLE deployer")
+        run(connection, statement)
+
+    shown = sql("SHOW GRANTS TO ROLE deployer")
+    assert len(shown) == 2 + sum(len(privileges) for _, privileges in NEEDED)
+    assert {"privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option"} <= set(shown[0])
+    [(roles, inherits)] = run(connection, "SELECT CURRENT_AVAILABLE_ROLES(), IS_ROLE_IN_SESSION('SYSADMIN')")
+    assert (json.loads(roles), inherits) == (["DEPLOYER", "PUBLIC"], False)
+
+
+def test_runs_are_seen_by_those_who_own_monitor_or_operate_the_task(as_role, sql):
+    sql("CREATE OR REPLACE SCHEMA embedded.seen")
+    sql("USE SCHEMA embedded.public")
+    sql("CREATE TASK embedded.seen.nightly SCHEDULE = '8 HOURS' AS SELECT 1")
+    sql("ALTER TASK embedded.seen.nightly RESUME")
+    connection = as_role("onlooker")
+    sql("GRANT USAGE ON DATABASE embedded TO ROLE onlooker")
+    sql("GRANT USAGE ON SCHEMA embedded.seen TO ROLE onlooker")
+    history = "SELECT NAME FROM TABLE(embedded.INFORMATION_SCHEMA.TASK_HISTORY(SCHEMA_NAME => 'SEEN'))"
+    graphs = (
+        "SELECT ROOT_TASK_NAME FROM TABLE(embedded.INFORMATION_SCHEMA.CURRENT_TASK_GRAPHS()) WHERE SCHEMA_NAME = 'SEEN'"
+    )
+
+    before = run(connection, history), run(connection, graphs)
+    sql("GRANT MONITOR ON TASK embedded.seen.nightly TO ROLE onlooker")
+    after = run(connection, history), run(connection, graphs)
+    sql("ALTER TASK embedded.seen.nightly SUSPEND")
+
+    assert (before, after) == (([], []), ([("NIGHTLY",)], [("NIGHTLY",)]))
+
+
+def test_grants_on_future_objects_count_for_those_that_come_after_them(as_role, sql):
+    sql("CREATE OR REPLACE SCHEMA embedded.coming")
+    sql("USE SCHEMA embedded.public")
+    sql("CREATE TASK embedded.coming.before AS SELECT 1")
+    connection = as_role("patient")
+    sql("GRANT USAGE ON DATABASE embedded TO ROLE patient")
+    sql("GRANT USAGE ON SCHEMA embedded.coming TO ROLE patient")
+    sql("GRANT MONITOR ON FUTURE TASKS IN SCHEMA embedded.coming TO ROLE patient")
+    sql("CREATE TASK embedded.coming.later AS SELECT 1")
+
+    seen = [row[1] for row in run(connection, "SHOW TASKS IN SCHEMA embedded.coming")]
+    [future] = sql("SHOW FUTURE GRANTS IN SCHEMA embedded.coming")
+    held = {(g["privilege"], g["name"]) for g in sql("SHOW GRANTS TO ROLE patient")}
+    sql("REVOKE MONITOR ON FUTURE TASKS IN SCHEMA embedded.coming FROM ROLE patient")
+
+    assert seen == ["LATER"]
+    assert (future["privilege"], future["name"], future["grantee_name"]) == (
+        "MONITOR",
+        "EMBEDDED.COMING.<TASK>",
+        "PATIENT",
+    )
+    assert ("MONITOR", "EMBEDDED.COMING.LATER") in held
+    assert run(connection, "SHOW TASKS IN SCHEMA embedded.coming") == []
