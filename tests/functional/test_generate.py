@@ -15,9 +15,12 @@ from mlops.errors import PipelineError, SettingsError, UsageError
 
 PROJECT = """
 target = "dev"
+[plugins]
+allow = ["mlops-churn"]
 [targets.dev]
 database = "ml"
 schema = "dev"
+warehouse = "wh"
 [targets.dev.pools.default]
 name = "small"
 [targets.prod]

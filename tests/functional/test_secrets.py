@@ -19,6 +19,7 @@ nodes = ["asking"]
 connection = "dev"
 database = "EMBEDDED"
 schema = "PUBLIC"
+warehouse = "COMPUTE_WH"
 
 [targets.dev.pools.default]
 name = "POOL"
