@@ -8,6 +8,7 @@ import pytest
 
 from mlops import Context, node
 from mlops.errors import ParameterError, UnknownNameError
+from mlops.testing import Golden
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,3 +125,60 @@ def test_hooks_of_a_distribution_made_for_a_test_are_called_and_end_with_it(mlop
     assert "dataset 'two': 2 is too much" in outcome.errors["second"].message
     with pytest.raises(UnknownNameError):
         mlops_project.run("both")
+
+
+ORDERED = """
+from mlops import Cron, Pipeline, Resources, node
+
+@node(outputs=["one"])
+def first(*, start: int = 1) -> int:
+    return start
+
+@node(outputs=["two"], resources=Resources(memory="{memory}"))
+def second(one: int) -> int:
+    return one + 1
+
+both = Pipeline("both", nodes=["first", "second"], schedule=Cron("0 2 * * *", "UTC"))
+"""
+
+
+@pytest.fixture
+def ordered(mlops_project):
+    def install(memory: str = "1Gi"):
+        mlops_project.install(
+            "kit-ordered", ORDERED.replace("{memory}", memory), nodes=["first", "second"], pipelines=["both"]
+        )
+        mlops_project.configure('project = "kit"')
+        return mlops_project
+
+    return install
+
+
+def test_a_pipeline_is_deployed_to_an_account_in_memory_and_again_without_a_write(ordered):
+    project = ordered()
+
+    first = project.deploy("both")
+    again = project.deploy("both", account=first.account)
+
+    assert set(first.tasks) == {"BOTH", "BOTH$SECOND"}
+    assert first.tasks["BOTH$SECOND"].predecessors == ("BOTH",)
+    assert first.applied.calls > 0
+    assert again.plan.is_empty
+    assert again.applied.calls == 0
+
+
+def test_job_files_are_compared_with_golden_ones(ordered, golden):
+    golden.check(ordered().job_files("both"))
+
+
+def test_a_golden_file_that_differs_is_told_with_the_difference_and_rewritten_when_asked(ordered, tmp_path):
+    folder = tmp_path / "golden"
+    Golden(folder, rewrite=True).check(ordered("1Gi").job_files("both"))
+    Golden(folder, rewrite=False).check(ordered("1Gi").job_files("both"))
+    changed = {name: text.replace("1Gi", "2Gi") for name, text in ordered("1Gi").job_files("both").items()}
+
+    with pytest.raises(AssertionError, match=r"(?s)\+ +memory: '2Gi'.*pytest --mlops-rewrite"):
+        Golden(folder, rewrite=False).check(changed)
+    Golden(folder, rewrite=True).check({"only.yaml": "one"})
+
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["only.yaml"]

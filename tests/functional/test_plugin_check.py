@@ -36,6 +36,8 @@ def careless() -> Report:
         ("secrets", "kit-careless:secretive", "'api_key' is named like a secret", "secret of Snowflake"),
         ("resources", "kit-careless:greedy", "4000Gi", "partitions="),
         ("pipelines", "pipeline misspelt", "'what_nobody_writes'", "default"),
+        ("job", "pipeline large", "'99' is not a minute in cron", "from 0 to 59"),
+        ("job", "pipeline large", "'Mars/Olympus' is not a time zone", "IANA"),
         ("outputs", "kit-careless:forgetful", "'forgotten'", "return it"),
         ("outputs", "kit-careless:waiting", "it was not run", "mlops_project.run_node"),
         ("deterministic", "kit-careless:fickle", "another 'draw' from the same inputs", "seed"),
@@ -90,6 +92,6 @@ def test_pytest_makes_a_test_of_each_check(healthy, folder):
     )  # fmt: skip
 
     assert ended.returncode == 1
-    assert "1 failed, 9 passed" in ended.stdout
+    assert "1 failed, 10 passed" in ended.stdout
     assert "implements the hook 'before_node_rum', which does not exist" in ended.stdout
     assert "Traceback" not in ended.stdout

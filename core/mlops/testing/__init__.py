@@ -1,6 +1,6 @@
 """The kit for plugin authors: what a plugin's own tests import. Everything named here is public, and nothing else is.
 
-Its fixtures come by themselves wherever mlops-framework is installed: ``mlops_project`` and ``embedded_project``.
+Its fixtures come by themselves wherever mlops-framework is installed: ``mlops_project``, ``embedded_project`` and ``golden``.
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mlops.deploy.in_memory import InMemoryAccount
     from mlops.testing.checking import check
     from mlops.testing.findings import Finding, Report
+    from mlops.testing.golden import Golden
     from mlops.testing.outcome import Outcome
     from mlops.testing.project import TemporaryProject
+    from mlops.testing.target import Deployed
 
-__all__ = ["Finding", "Outcome", "Report", "TemporaryProject", "check"]
+__all__ = ["Deployed", "Finding", "Golden", "InMemoryAccount", "Outcome", "Report", "TemporaryProject", "check"]
 
 _HOMES = {
+    "Deployed": "mlops.testing.target",
     "Finding": "mlops.testing.findings",
+    "Golden": "mlops.testing.golden",
+    "InMemoryAccount": "mlops.deploy.in_memory",
     "Outcome": "mlops.testing.outcome",
     "Report": "mlops.testing.findings",
     "TemporaryProject": "mlops.testing.project",

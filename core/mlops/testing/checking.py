@@ -112,10 +112,12 @@ def _checked(request: Request) -> Report:
     from mlops.plugins.policy import Policy
     from mlops.project import Project
     from mlops.testing.subject import Subject
+    from mlops.testing.target import NAME as TARGET
+    from mlops.testing.target import SETTINGS
 
     with TemporaryDirectory(prefix="mlops-check-") as folder:
-        Path(folder, "mlops.toml").touch()
-        project = Project(folder)
+        Path(folder, "mlops.toml").write_text(SETTINGS, encoding="utf-8")
+        project = Project(folder, flags={"target": TARGET})
         project.discovery = project.discover(refresh=False)
         name = normalized(request.plugin)
         known = {one.distribution: one for one in project.discovery.known}
@@ -154,6 +156,7 @@ def _checks() -> tuple[tuple[str, str, Made], ...]:
         ("secrets", "no parameter is a secret", declarations.no_secrets),
         ("resources", "its resources fit an instance family of Snowflake", declarations.resources_fit),
         ("pipelines", "its pipelines fit together, and everything they write can be stored", declarations.pipelines_fit),
+        ("job", "a task graph and a valid job specification follow from each of its pipelines", declarations.jobs_are_valid),
         ("outputs", "every node that can be run writes what it declares", performances.outputs_are_written),
         ("deterministic", "a node that says so writes the same again", performances.deterministic_nodes_repeat),
         ("parity", "on the embedded Snowflake it writes what it writes without", performances.same_on_embedded),

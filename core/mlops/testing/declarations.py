@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlops.errors import MlopsError, PipelineError
+from mlops.errors import MlopsError, PipelineError, SeveralError
 from mlops.testing.findings import Finding
 from mlops.testing.subject import Subject
 
@@ -244,6 +244,22 @@ def pipelines_fit(subject: Subject) -> Made:
     members = {node.full_name for graph in subject.graphs.values() for node in graph.nodes}
     findings += _unstorable(subject, members)
     return f"{len(subject.graphs)} of {len(subject.pipelines)} pipelines", findings
+
+
+def jobs_are_valid(subject: Subject) -> Made:
+    """Compile its pipelines for a target that nobody has; the compiler checks names, limits and specifications."""
+    findings = []
+    count = 0
+    for name in subject.graphs:
+        full = f"{subject.known.distribution}:{name}"
+        try:
+            deployment = subject.project.deployment(full)
+        except MlopsError as cause:
+            problems = cause.problems if isinstance(cause, SeveralError) else (cause,)
+            findings += [Finding("job", "error", f"pipeline {name}", one.message, one.hint or "") for one in problems]
+            continue
+        count += len([task for task in deployment.tasks if task.nodes]) + len(deployment.services)
+    return _counted(count, "job specification"), findings
 
 
 def _unstorable(subject: Subject, members: set[str]) -> list[Finding]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from mlops.compile.objects import Deployment
+from mlops.deploy.in_memory import InMemoryAccount
 from mlops.description import describe, source_of
 from mlops.errors import UnknownNameError
 from mlops.layers import Layer, settle
@@ -25,6 +27,8 @@ from mlops.runs.preparation import LocalPreparation
 from mlops.runs.replicas import run_all_here
 from mlops.testing.outcome import Outcome
 from mlops.testing.sample import SamplePlugins
+from mlops.testing.target import NAME as TARGET
+from mlops.testing.target import SETTINGS, Deployed, deploy_in_memory
 
 _GIVEN = "given by the test"
 
@@ -40,11 +44,12 @@ class TemporaryProject:
         self._connection = connection
         self._samples = SamplePlugins(self.folder.with_name(f"{self.folder.name}-site"))
         if not self.settings_file.exists():
-            self.settings_file.write_text("", encoding="utf-8")
+            self.configure("")
 
     def configure(self, toml: str) -> None:
-        """Replace the project's settings, ``mlops.toml``."""
-        self.settings_file.write_text(toml, encoding="utf-8")
+        """Replace the project's settings, ``mlops.toml``; a target ``test`` is added where they have none of that name."""
+        own = "" if f"[targets.{TARGET}" in toml else SETTINGS
+        self.settings_file.write_text(f"{toml}\n{own}", encoding="utf-8")
 
     def install(
         self, name: str, source: str, *, nodes: Sequence[str] = (), pipelines: Sequence[str] = (), hooks: bool = False
@@ -55,6 +60,30 @@ class TemporaryProject:
         """
         groups = {"mlops.nodes": nodes, "mlops.pipelines": pipelines, "mlops.plugins": [""] if hooks else []}
         self._samples.install(name, source, {group: names for group, names in groups.items() if names})
+
+    def deployment(self, pipeline: str, *, target: str = TARGET) -> Deployment:
+        """Return what Snowflake would hold for a pipeline: tasks, job specifications, pools, as plain values.
+
+        Raises:
+            MlopsError: everything that is wrong with it.
+        """
+        return Project(self.folder, flags={"target": target}).deployment(pipeline)
+
+    def job_files(self, pipeline: str, *, target: str = TARGET) -> dict[str, str]:
+        """Return the files that ``mlops generate`` would write, by name: the fixture ``golden`` compares them."""
+        from mlops.compile.files import yaml_files
+
+        return yaml_files(self.deployment(pipeline, target=target), f"mlops generate {pipeline} --target {target}")
+
+    def deploy(
+        self, pipeline: str, *, account: InMemoryAccount | None = None, target: str = TARGET, prune: bool = False
+    ) -> Deployed:
+        """Deploy a pipeline to an account in memory, an empty one where none is given.
+
+        Raises:
+            MlopsError: the pipeline is not right, or the plan is blocked.
+        """
+        return deploy_in_memory(self.deployment(pipeline, target=target), account or InMemoryAccount(), prune=prune)
 
     def close(self) -> None:
         """Remove what was installed for the test; the fixtures do so by themselves."""

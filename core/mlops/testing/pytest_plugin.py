@@ -5,6 +5,7 @@ Nothing heavy is imported before a test asks for it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,12 @@ import pytest
 
 if TYPE_CHECKING:
     from mlops.testing.findings import Check
+    from mlops.testing.golden import Golden
     from mlops.testing.project import TemporaryProject
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--mlops-plugin``."""
+    """Add ``--mlops-plugin`` and ``--mlops-rewrite``."""
     group = parser.getgroup("mlops")
     group.addoption(
         "--mlops-plugin",
@@ -26,6 +28,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PLUGIN",
         help="check that a plugin (distribution, folder or wheel) keeps the contract, a test for each check",
     )
+    group.addoption("--mlops-rewrite", action="store_true", help="write the files of the fixture golden anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """The golden files of this test: ``golden.check({name: text})`` compares, ``--mlops-rewrite`` writes them."""
+    from mlops.testing.golden import Golden
+
+    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    return Golden(request.path.parent / "golden" / name, rewrite=request.config.getoption("--mlops-rewrite"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import uuid
 import click
 import snowflake.connector  # noqa: F401  it is not needed here
 
-from mlops import Pipeline, Resources, node
+from mlops import Cron, Pipeline, Resources, node
 
 print("hello")
 subprocess.run([sys.executable, "-c", "pass"], check=True)
@@ -82,3 +82,4 @@ def command() -> None:
 
 careless = Pipeline("careless", nodes=["undocumented", "forgetful", "fickle", "two_faced"])
 misspelt = Pipeline("misspelt", nodes=["undocumented", "waiting"])
+large = Pipeline("large", nodes=["greedy"], schedule=Cron("99 2 * * *", "Mars/Olympus"))
