@@ -7,20 +7,17 @@ from typing import Any
 
 import mlops
 from mlops.compile.config import encode
-from mlops.compile.containers import (
-    check_resources,
-    check_variables,
-    check_warehouse,
-    job_specification,
-    surroundings_of,
-)
+from mlops.compile.containers import job_specification
+from mlops.compile.demands import check_resources, check_warehouse
 from mlops.compile.jobs import Job, crossings, job_of, jobs_of
 from mlops.compile.names import image_path, is_identifier, own_repository, stored
 from mlops.compile.objects import ComputePool, Deployment, ImageRepository, Stage
 from mlops.compile.rules import misfits_of
 from mlops.compile.services import services_of
+from mlops.compile.shared import shared_by
 from mlops.compile.specification import Specification
 from mlops.compile.tasks import task_graph
+from mlops.compile.variables import check_variables
 from mlops.errors import DatasetError, GraphProblem, MlopsError, PipelineError, SettingsError
 from mlops.graph import Graph, Storable
 from mlops.targets import Pool, Target
@@ -81,7 +78,7 @@ def deployment_of(
         for dataset in graph.external
     )
     written = written or {}
-    around = surroundings_of(
+    shared = shared_by(
         graph, target, image=path, stage=f"{database}.{schema}.{stage}", warehouse=warehouse, problems=problems
     )
     jobs, links = jobs_of(graph, target, written, problems)
@@ -98,7 +95,7 @@ def deployment_of(
         if job.written is not None:
             problems.extend(
                 GraphProblem(f"job file of {job.title}: {misfit.place}: {misfit.problem}", hint=misfit.hint)
-                for misfit in misfits_of(job_specification(job, around))
+                for misfit in misfits_of(job_specification(job, shared))
             )
     if storable is not None:
         problems.extend(crossings(graph, jobs, storable))
@@ -108,8 +105,8 @@ def deployment_of(
         config = encode(graph, {name: values for name, values in parameters.items() if name in in_tasks})
     except MlopsError as problem:
         problems.append(problem)
-    tasks = task_graph(graph, jobs, links, target, around, config, database, problems)
-    services, functions = services_of(graph, target, around, parameters, serving, problems)
+    tasks = task_graph(graph, jobs, links, target, shared, config, database, problems)
+    services, functions = services_of(graph, target, shared, parameters, serving, problems)
     pools = _pools((*jobs, *serving.values()), target, problems)
     if problems:
         raise PipelineError(pipeline=graph.pipeline.name, problems=problems)

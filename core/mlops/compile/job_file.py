@@ -12,9 +12,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from mlops.compile.containers import looks_like_a_credential
 from mlops.compile.rules import misfits_of
 from mlops.compile.specification import Specification
+from mlops.compile.variables import looks_like_a_credential
 from mlops.compile.yaml_source import Source, YamlError, read_yaml
 from mlops.errors import JobFileError, MlopsError, SeveralError, closest
 from mlops.shape import Misfit, Path, fitted

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mlops.compile.containers import Surroundings, service_specification
+from mlops.compile.containers import service_specification
 from mlops.compile.jobs import Job
 from mlops.compile.names import is_identifier, service_name
 from mlops.compile.objects import Service, ServiceFunction
+from mlops.compile.shared import Shared
 from mlops.compile.yaml_text import to_yaml
 from mlops.errors import GraphProblem, MlopsError
 from mlops.graph import Graph
@@ -75,7 +76,7 @@ def check_serving(node: Node, problems: list[MlopsError]) -> None:
 def services_of(
     graph: Graph,
     target: Target,
-    around: Surroundings,
+    shared: Shared,
     parameters: Mapping[str, Mapping[str, object]],
     resources: Mapping[str, Job],
     problems: list[MlopsError],
@@ -97,7 +98,7 @@ def services_of(
                     hint="rename one of them",
                 )
             )
-        specification = service_specification(node, around, graph, parameters.get(node.full_name, {}), job)
+        specification = service_specification(node, shared, graph, parameters.get(node.full_name, {}), job)
         services.append(
             Service(
                 name=name,
@@ -106,7 +107,7 @@ def services_of(
                 specification=to_yaml(specification.to_data()),
                 min_instances=node.serving.min_instances,
                 max_instances=node.serving.max_instances,
-                query_warehouse=around.warehouse,
+                query_warehouse=shared.warehouse,
                 external_access_integrations=tuple(one.upper() for one in target.external_access_integrations),
             )
         )

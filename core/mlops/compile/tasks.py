@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from mlops.compile.condition import both, checked_condition, stream_has_data
-from mlops.compile.containers import Surroundings, job_specification
+from mlops.compile.containers import job_specification
 from mlops.compile.jobs import Job, Links
 from mlops.compile.names import is_identifier, qualified, task_names
 from mlops.compile.notification import LABEL, check_notification, notifying_body
 from mlops.compile.objects import Scalar, Task
+from mlops.compile.shared import Shared
 from mlops.compile.statement import execute_job_service
 from mlops.compile.timeouts import graph_timeout, job_timeout
 from mlops.compile.timetable import check_schedule
@@ -33,7 +34,7 @@ def task_graph(
     jobs: Sequence[Job],
     links: Links,
     target: Target,
-    around: Surroundings,
+    shared: Shared,
     config: Mapping[str, Scalar],
     database: str,
     problems: list[MlopsError],
@@ -70,7 +71,7 @@ def task_graph(
     tasks = [
         Task(
             name=pipeline.upper(),
-            definition=NOTHING if root is None else _body(root, target, around, problems),
+            definition=NOTHING if root is None else _body(root, target, shared, problems),
             nodes=() if root is None else tuple(node.full_name for node in root.nodes),
             schedule=schedule,
             condition=both(started_by, when, None if root is None else conditions[root.name]),
@@ -93,7 +94,7 @@ def task_graph(
             tasks.append(
                 Task(
                     name=names[job.name],
-                    definition=_body(job, target, around, problems),
+                    definition=_body(job, target, shared, problems),
                     nodes=tuple(node.full_name for node in job.nodes),
                     predecessors=tuple(names[parent] for parent in links.parents[job.name]) or (pipeline.upper(),),
                     condition=conditions[job.name],
@@ -105,7 +106,7 @@ def task_graph(
         tasks.append(
             Task(
                 name=names[last.name],
-                definition=_body(last, target, around, problems),
+                definition=_body(last, target, shared, problems),
                 nodes=tuple(node.full_name for node in last.nodes),
                 finalize=pipeline.upper(),
                 warehouse=warehouse,
@@ -126,8 +127,8 @@ def task_graph(
     return tuple(tasks)
 
 
-def _body(job: Job, target: Target, around: Surroundings, problems: list[MlopsError]) -> str:
-    text = to_yaml(job_specification(job, around).to_data())
+def _body(job: Job, target: Target, shared: Shared, problems: list[MlopsError]) -> str:
+    text = to_yaml(job_specification(job, shared).to_data())
     if "$$" in text:
         problems.append(
             GraphProblem(
@@ -139,7 +140,7 @@ def _body(job: Job, target: Target, around: Surroundings, problems: list[MlopsEr
     return execute_job_service(
         text,
         compute_pool=job.pool.name.upper(),
-        query_warehouse=around.warehouse,
+        query_warehouse=shared.warehouse,
         replicas=job.partitions,
         external_access_integrations=[name.upper() for name in target.external_access_integrations],
     )

@@ -1,0 +1,51 @@
+"""Variables of containers: those that mlops sets, and those that may not be set.
+
+Source: Snowflake documentation, "Execute SQL from a container" (what Snowflake sets itself).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from mlops.errors import MlopsError, SettingsError
+
+OWN_VARIABLES = ("MLOPS_PIPELINE", "MLOPS_DATA", "MLOPS_AUTH", "MLOPS_VERSIONS", "MLOPS_LOG_FORMAT", "MLOPS_PARAMETERS")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_CREDENTIAL = re.compile(
+    r"(?:^|_)(PASSWORD|PASSWD|PWD|PASSPHRASE|TOKEN|SECRET|CREDENTIALS?|PRIVATE_KEY|API_?KEY|ACCESS_KEY)(?:_|$)",
+    re.IGNORECASE,
+)
+
+
+def check_variables(env: Mapping[str, str], place: str, problems: list[MlopsError]) -> None:
+    """Put what may not be a variable of a container into ``problems``."""
+    for name, value in env.items():
+        if not _NAME.match(name):
+            reason, hint = f"{name!r} is not the name of a variable", "use letters, digits and '_'"
+        elif name.startswith("SNOWFLAKE_") and name != "SNOWFLAKE_WAREHOUSE":
+            reason, hint = f"{name} is set by Snowflake itself", "remove it: the container has it already"
+        elif name in OWN_VARIABLES:
+            reason, hint = f"{name} is set by mlops itself", "remove it, or choose another name"
+        elif looks_like_a_credential(name):
+            reason, hint = (
+                f"{name} looks like a credential, and a specification is readable",
+                f'keep it in a secret: [[targets.NAME.secrets]] secret = "db.schema.name", variable = "{name}"',
+            )
+        elif not isinstance(value, str):
+            reason, hint = f"{name} is {value!r}, and variables are text", f'write "{value}"'
+        elif "$$" in value:
+            reason, hint = f"{name} holds $$, which ends the specification in its statement", "write it another way"
+        else:
+            continue
+        problems.append(SettingsError(place=f"{place}.{name}", problem=reason, hint=hint))
+
+
+def looks_like_a_credential(name: str) -> bool:
+    """Tell whether a variable of this name holds what nobody should read."""
+    return bool(_CREDENTIAL.search(name))
+
+
+def is_variable(name: str) -> bool:
+    """Tell whether a variable can have this name."""
+    return bool(_NAME.match(name))
