@@ -225,3 +225,31 @@ def test_what_could_only_be_put_together_by_losing_something_is_refused(values):
 def test_the_hash_of_a_key_is_the_one_that_snowflake_computes():
     # SELECT MD5_NUMBER_LOWER64('Snowflake') is 9203306159527282910, as Snowflake's documentation shows
     assert replica_of("Snowflake", 2**64) == 9203306159527282910
+
+
+TABLED = """
+from mlops import Partitions, Pipeline, node
+
+@node(outputs=["sales"], storage="table")
+def make(session):
+    rows = [[f"shop {shop}", day] for shop in range(6) for day in range(3)]
+    return session.create_dataframe(rows, schema=["shop", "amount"])
+
+@node(outputs=["totals"], partitions=Partitions(count=2, key="shop"))
+def fit(sales) -> dict:
+    totals = {}
+    for shop, amount in sales.collect():
+        totals[shop] = totals.get(shop, 0) + int(amount)
+    return totals
+
+tabled = Pipeline("tabled", nodes=["make", "fit"])
+"""
+
+
+def test_a_table_of_snowflake_is_parted_in_snowflake_by_the_same_hash(embedded_project):
+    embedded_project.install("tabled-nodes", TABLED, nodes=["make", "fit"], pipelines=["tabled"])
+
+    outcome = embedded_project.run("tabled")
+
+    assert outcome.errors == {}
+    assert outcome["totals"] == {f"shop {shop}": 3 for shop in range(6)}

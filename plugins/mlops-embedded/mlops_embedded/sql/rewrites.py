@@ -32,6 +32,7 @@ def apply(session: Session, expression: Expr) -> Expr:
         place_temporary_tables(session, expression)
     name_select_items(expression)
     sum_up_hashes(expression)
+    number_md5_halves(expression)
     number_values_columns(expression)
     return expression
 
@@ -143,6 +144,18 @@ def sum_up_hashes(expression: Expr) -> None:
         )
         total = exp.Mod(this=exp.Paren(this=exp.Sum(this=row)), expression=exp.Literal.number(2**63))
         call.replace(exp.cast(exp.Paren(this=exp.Coalesce(this=total, expressions=[exp.Literal.number(0)])), "bigint"))
+
+
+def number_md5_halves(expression: Expr) -> None:
+    """MD5_NUMBER_LOWER64 and UPPER64: half of the digest as a number, read from its hexadecimal text."""
+    for kind, start in ((exp.MD5NumberLower64, 17), (exp.MD5NumberUpper64, 1)):
+        for call in list(expression.find_all(kind)):
+            digits = exp.Substring(
+                this=exp.MD5(this=call.this.copy()), start=exp.Literal.number(start), length=exp.Literal.number(16)
+            )
+            text = exp.DPipe(this=exp.Literal.string("0x"), expression=digits)
+            number = exp.cast(exp.Paren(this=text), "ubigint", dialect="duckdb")
+            call.replace(exp.cast(number, "decimal(20, 0)", dialect="duckdb"))
 
 
 def number_values_columns(expression: Expr) -> None:
