@@ -39,6 +39,8 @@ from mlops.nodes import Node
 MAIN = "main"
 DATA = "data"
 DATA_FOLDER = "/mlops/data"
+USER = 10001
+"""The user that the image's containers run as (see Dockerfile): a stage is mounted for it, else only root may write there."""
 
 
 def job_specification(job: Job, shared: Shared) -> Specification:
@@ -129,7 +131,7 @@ def _specification(container: Container, shared: Shared) -> Specification:
     return Specification(
         Spec(
             containers=(container,),
-            volumes=(Volume(DATA, "stage", stage_config=StageConfig(f"@{shared.stage}")),),
+            volumes=(Volume(DATA, "stage", uid=USER, gid=USER, stage_config=StageConfig(f"@{shared.stage}")),),
             log_exporters=LogExporters(EventTableConfig(level)),
             platform_monitor=PlatformMonitor(MetricConfig(groups)) if groups else None,
         )

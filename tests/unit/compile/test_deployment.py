@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -99,7 +100,8 @@ def test_a_container_runs_its_node_with_the_stage_and_what_the_contract_says(sam
     assert main["resources"]["requests"] == main["resources"]["limits"]
     assert main["volumeMounts"] == [{"name": "data", "mountPath": "/mlops/data"}]
     spec = yaml.safe_load(specification)["spec"]
-    assert spec["volumes"] == [{"name": "data", "source": "stage", "stageConfig": {"name": "@ML.PROD.MLOPS_DATA"}}]
+    stage = {"source": "stage", "uid": 10001, "gid": 10001, "stageConfig": {"name": "@ML.PROD.MLOPS_DATA"}}
+    assert spec["volumes"] == [{"name": "data", **stage}]
     assert spec["platformMonitor"] == {"metricConfig": {"groups": ["system"]}}
 
 
@@ -327,3 +329,11 @@ def test_a_node_that_queries_snowflake_needs_a_warehouse_of_its_target(samples):
 
     assert "'asks' asks for feature_store, which needs a warehouse" in str(caught.value)
     assert "'keeps' asks for the table 'rows'" in str(caught.value)
+
+
+def test_the_stage_is_mounted_for_the_user_that_the_image_runs_as() -> None:
+    from mlops.compile.containers import USER
+
+    dockerfile = (Path(__file__).parents[3] / "Dockerfile").read_text()
+
+    assert f"USER {USER}:{USER}\n" in dockerfile
