@@ -114,6 +114,27 @@ def test_a_warm_listing_imports_no_plugin_no_pandas_and_no_snowflake(healthy, fo
     assert not {one for one in modules if one.startswith(("kit_", "pandas", "numpy", "snowflake"))}
 
 
+def test_until_a_node_is_called_nothing_is_imported_that_it_may_not_need(healthy, folder):
+    only = {"MLOPS_DISABLE_PLUGINS": "mlops-*,kit-hooks"}
+    listing(healthy, folder, **only)
+
+    answer = json.loads(healthy.mlops("run-node", "imported", "--json", cwd=folder, **only).stdout)
+
+    modules = set(json.loads(Path(answer["folder"], answer["outputs"][0]["path"]).read_text()))
+    rooms = (
+        "mlops.datasets",
+        "mlops.snowflake",
+        "mlops.compile",
+        "mlops.deploy",
+        "mlops.graph",
+        "pandas",
+        "snowflake.",
+    )
+    assert "mlops.runs.node_run" in modules
+    assert {one for one in modules if one.startswith(rooms)} == set()
+    assert modules & {"json", "hashlib", "rich", "yaml", "importlib_metadata"} == set()
+
+
 def test_help_imports_neither_pandas_nor_snowflake(healthy, folder):
     modules = imported_modules(healthy, folder, "--help")
 

@@ -78,7 +78,6 @@ def run_node(
     """
     if tasks:
         return _in_a_task(tasks, name or option_name)
-    from mlops.runs.exit_codes import BAD_INPUTS, STOPPED, exit_code_of, exit_code_of_failure
     from mlops.runs.single import NodeRequest, run_single
 
     if name is not None and option_name is not None and name != option_name:
@@ -97,9 +96,14 @@ def run_node(
         )
         outcome = run_single(options.project(services=services, target=target), request)
     except BadJson as cause:
+        from mlops.runs.exit_codes import BAD_INPUTS
+
         raise NodeRunFailed(cause, BAD_INPUTS) from cause
     except MlopsError as cause:
+        from mlops.runs.exit_codes import exit_code_of
+
         raise NodeRunFailed(cause, exit_code_of(cause)) from cause
+    from mlops.runs.exit_codes import STOPPED, exit_code_of_failure  # not needed before the function is called
     from mlops.runs.outcome import State
 
     if as_json:

@@ -28,7 +28,6 @@ from mlops.runs.services import Services
 if TYPE_CHECKING:
     from mlops.datasets.manifest import DatasetRecord
     from mlops.datasets.parts import Part
-    from mlops.datasets.store import FileStore
     from mlops.plugins.hooks import Hooks
     from mlops.runs.stores import Stores
 
@@ -168,11 +167,11 @@ def _call_and_commit(
     started: float,
 ) -> tuple[DatasetRecord, ...]:
     node = order.node
-    part, store = _part(order), stores.at(order.folder)
+    part = _part(order)
     if part is not None:
         from mlops.runs.replicas import kept_part
 
-        if (kept := kept_part(order, store)) is not None:
+        if (kept := kept_part(order, stores.at(order.folder))) is not None:
             return kept.outputs
     function = function or load_function(node)
 
@@ -199,7 +198,7 @@ def _call_and_commit(
         values = returned(value, outputs=node.outputs, assigned=assigned, node=node.name)
     if hooks and order.whole:
         _ask_guards(order, values, hooks)
-    return _commit(order, store, values, metrics, started)
+    return _commit(order, stores, values, metrics, started)
 
 
 def _gather_and_commit(
@@ -218,7 +217,7 @@ def _gather_and_commit(
     metrics += gathered_metrics(order, stores)
     if hooks:
         _ask_guards(order, values, hooks)
-    records = _commit(order, stores.at(order.folder), values, metrics, started)
+    records = _commit(order, stores, values, metrics, started)
     discard_parts(order, stores)
     return records
 
@@ -234,11 +233,11 @@ def _part(order: Order) -> Part | None:
 
 
 def _commit(
-    order: Order, store: FileStore, values: Mapping[str, object], metrics: list[Metric], started: float
+    order: Order, stores: Stores, values: Mapping[str, object], metrics: list[Metric], started: float
 ) -> tuple[DatasetRecord, ...]:
-    node = order.node
+    node, store = order.node, stores.at(order.folder)  # until here nothing of mlops.datasets need be imported
     records = tuple(store.write(name, one, storage=node.storage.get(name, "file")) for name, one in values.items())
-    from mlops.datasets.manifest import Manifest  # not needed before the function has run
+    from mlops.datasets.manifest import Manifest
 
     store.commit(
         Manifest(

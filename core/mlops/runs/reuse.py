@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.nodes import Node
+
+if TYPE_CHECKING:
+    from mlops.datasets.manifest import DatasetRecord, Manifest
 
 
 class Reuse(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ from mlops.parameters import Parameter, checked
 if TYPE_CHECKING:
     from mlops.datasets.manifest import DatasetRecord
     from mlops.project import Project
-    from mlops.runs.node_run import Source
-    from mlops.runs.outcome import RunOutcome
+    from mlops.runs.node_run import Order, Source
+    from mlops.runs.outcome import NodeOutcome, RunOutcome
     from mlops.runs.stores import Stores
 
 
@@ -61,7 +61,6 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     from mlops.runs.outcome import RunInfo, RunOutcome, State, authenticated, interrupted, new_run_id
     from mlops.runs.preparation import LocalPreparation
     from mlops.runs.records import RunRecords
-    from mlops.runs.replicas import run_all_here
     from mlops.runs.stopping import stopped_by_signals
     from mlops.runs.stores import Stores
 
@@ -104,7 +103,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         records.commit()
         with stopped_by_signals(stopped.append, interrupt=True):
             try:
-                outcome = run_all_here(order, partial(run_node, function=function, **prepared))
+                outcome = _run_all(order, partial(run_node, function=function, **prepared))
             except Stopped:
                 outcome = interrupted(node.full_name, 1, started)
         records.node_ended(run_id, outcome)
@@ -116,6 +115,14 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     return RunOutcome(
         run=authenticated(run, (outcome,)), state=state, nodes=(outcome,), ended=time.time(), reason=reason
     )
+
+
+def _run_all(order: Order, run: Callable[[Order], NodeOutcome]) -> NodeOutcome:
+    if order.node.partitions is None:
+        return run(order)
+    from mlops.runs.replicas import run_all_here
+
+    return run_all_here(order, run)
 
 
 def _inputs(

@@ -91,6 +91,12 @@ def last() -> str:
     return "done"
 
 
+@node(outputs=["modules"])
+def imported() -> list[str]:
+    """Tell which modules its process has imported before it was called."""
+    return sorted(sys.modules)
+
+
 troubled = Pipeline("troubled", nodes=["start", "fail", "after_failure", "independent"], finalizer="last")
 flaky_pipeline = Pipeline("flaky_pipeline", nodes=["start", "flaky"])
 slow = Pipeline("slow", nodes=["start", "too_slow", "independent"])
