@@ -47,6 +47,8 @@ STATEMENT_MODULES = (
     "mlops_embedded.jobs.listings",
     "mlops_embedded.jobs.functions",
     "mlops_embedded.jobs.service_functions",
+    "mlops_embedded.jobs.event_table_statements",
+    "mlops_embedded.jobs.job_history",
 )
 """Modules whose import registers statements and functions."""
 
@@ -69,6 +71,7 @@ ROUTE_MODULES: tuple[str, ...] = (
 """Modules with `ROUTES`, mounted under /api/v2; many register the statements about the same objects too."""
 
 SERVICES: tuple[str, ...] = (
+    "mlops_embedded.jobs.event_table:EventTable",
     "mlops_embedded.jobs.runner:ServiceRunner",
     "mlops_embedded.tasks.engine:TaskEngine",
     "mlops_embedded.alerts.engine:AlertEngine",

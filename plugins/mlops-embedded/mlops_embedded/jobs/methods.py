@@ -1,4 +1,4 @@
-"""Methods of a job: `SELECT job!SPCS_CANCEL_JOB()` and `CALL job!SPCS_WAIT_FOR('DONE', 60)`.
+"""Methods of a service: `SELECT job!SPCS_CANCEL_JOB()`, `CALL job!SPCS_WAIT_FOR('DONE', 60)`, `TABLE(job!SPCS_GET_LOGS())`.
 
 A call is rewritten to a function whose first argument is the job's name, before anything else looks at the `!`.
 """
@@ -16,7 +16,7 @@ from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind, string_literal
 
-_METHODS = {"SPCS_CANCEL_JOB", "SPCS_WAIT_FOR"}
+_METHODS = {"SPCS_CANCEL_JOB", "SPCS_WAIT_FOR", "SPCS_GET_LOGS"}
 
 
 @query_rewrite

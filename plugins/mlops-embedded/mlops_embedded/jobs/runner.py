@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, ClassVar
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.catalog.grants import Securable, forget_securable, privileges_on, require
 from mlops_embedded.errors import already_exists, does_not_exist, invalid_value
+from mlops_embedded.jobs import job_history
 from mlops_embedded.jobs.access import require_named
 from mlops_embedded.jobs.engine import ContainerRuntime
+from mlops_embedded.jobs.event_table import event_table_of
 from mlops_embedded.jobs.logs import PREVIOUS
 from mlops_embedded.jobs.placing import (
     LOG,
@@ -68,6 +70,7 @@ class ServiceRunner:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_house, name="services", daemon=True)
+        job_history.prepare(account.catalog)
         self._close_interrupted()
 
     def start(self) -> None:
@@ -137,11 +140,14 @@ class ServiceRunner:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         session.catalog.create(service.document())
+        if service.is_job:
+            job_history.record(session.catalog, service)
         return service, placed
 
     def _place(self, session: Session, service: Service, number: int) -> list[Placed]:
         return place_instance(
-            session, self.runtime, service, number, self.folder(service.name), lambda *line: None
+            session, self.runtime, service, number, self.folder(service.name),
+            event_table_of(self.account).collect,
         )  # fmt: skip
 
     def _place_as_owner(self, service: Service, number: int) -> list[Placed]:
@@ -228,7 +234,7 @@ class ServiceRunner:
 
     def drop(self, session: Session, name: ObjectName) -> None:
         """End a service, and forget it with its logs and grants."""
-        self.service(session, name, "OWNERSHIP")
+        service = self.service(session, name, "OWNERSHIP")
         running = self.running(name)
         if running is not None:
             if isinstance(running, RunningJob):
@@ -241,6 +247,8 @@ class ServiceRunner:
                 self._running.pop(name, None)
         session.catalog.delete(KIND, name, if_exists=True)
         forget_securable(session.catalog, Securable("SERVICE", name))
+        if service.is_job:
+            job_history.record_deletion(session.catalog, service)
         shutil.rmtree(self.folder(name), ignore_errors=True)
 
     # -- look
@@ -296,6 +304,8 @@ class ServiceRunner:
         with self.account.catalog.transaction():
             if self.account.catalog.find(KIND, service.name) is not None:
                 self.account.catalog.put(service.document())
+            if service.is_job:
+                job_history.record(self.account.catalog, service)
 
     def _forget(self, running: RunningService) -> None:
         running.ended.wait()

@@ -31,11 +31,22 @@ _READ_ONLY = (
 def _create(session: Session, asked: Creation) -> bool:
     created = store(session, "event_table", asked)
     if created:
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in _COLUMNS.items())
-        replace = "OR REPLACE " if asked.mode is CreateMode.OR_REPLACE else ""
         with aside(session) as own:
-            own.execute(f"CREATE {replace}TABLE {asked.name} ({columns})")
+            _create_rows(own, asked.name, or_replace=asked.mode is CreateMode.OR_REPLACE)
     return created
+
+
+def create_event_table(session: Session, name: ObjectName) -> None:
+    """Create an event table unless it is there, as the session's role."""
+    properties = EVENT_TABLE.body({"name": name.name})
+    properties.pop("name")
+    if store(session, "event_table", Creation(name, properties, CreateMode.IF_NOT_EXISTS)):
+        _create_rows(session, name, or_replace=True)
+
+
+def _create_rows(session: Session, name: ObjectName, *, or_replace: bool) -> None:
+    columns = ", ".join(f'"{column}" {kind}' for column, kind in _COLUMNS.items())
+    session.execute(f"CREATE {'OR REPLACE ' if or_replace else ''}TABLE {name} ({columns})")
 
 
 def _drop(session: Session, name: ObjectName) -> None:

@@ -17,7 +17,20 @@ def before_transforms(session: Session, expression: Expr) -> Expr:
     """Return the parsed Snowflake statement in a form that fakesnow's transforms take."""
     for each in list(expression.find_all(exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8)):
         _sequence(each)
+    for each in list(expression.find_all(exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)):
+        _text_in_json(each)
     return expression.transform(_binary, copy=False)
+
+
+def _text_in_json(comparison: Expr) -> None:
+    """`v:name = 'x'` compares the text that is in the VARIANT; the transforms leave DuckDB to read 'x' as JSON."""
+    for path, others in (
+        (comparison.this, [comparison.expression] if comparison.args.get("expression") else comparison.expressions),
+        (comparison.args.get("expression"), [comparison.this]),
+    ):
+        texts = [each for each in others if isinstance(each, exp.Literal) and each.is_string]
+        if isinstance(path, (exp.JSONExtract, exp.Bracket)) and texts and len(texts) == len(others):
+            path.replace(exp.cast(path.copy(), exp.DType.TEXT))
 
 
 def _sequence(call: Expr) -> None:

@@ -63,6 +63,14 @@ _DEFAULTS = {
     "MULTI_STATEMENT_COUNT": "1", "ROWS_PER_RESULTSET": "0", "USE_CACHED_RESULT": "true",
 }  # fmt: skip
 
+_ACCOUNT_DEFAULTS = {"EVENT_TABLE": "snowflake.telemetry.events"}
+ACCOUNT_PARAMETER = "account_parameter"
+"""The catalog's kind for a parameter of the account that was set; its body has the `value`."""
+
+
+def account_parameter(name: str) -> ObjectName:
+    return ObjectName(None, None, name)
+
 
 @statement("SHOW", "DATABASES")
 def show_databases(session: Session, found: Statement) -> Rowset:
@@ -257,6 +265,13 @@ def _schema_object(document: Document) -> dict[str, Any]:
 def show_parameters(session: Session, found: Statement) -> Rowset:
     options = read_show_options(session, found.after("SHOW", "PARAMETERS"), schema_objects=False)
     records = []
+    if any(token.is_word("ACCOUNT") for token in found.tokens):
+        for key, default in _ACCOUNT_DEFAULTS.items():
+            chosen = session.catalog.find(ACCOUNT_PARAMETER, account_parameter(key))
+            value, level = (chosen.body["value"], "ACCOUNT") if chosen else (default, "")
+            records.append(
+                {"name": key, "key": key, "value": value, "default": default, "level": level, "type": "STRING"}
+            )
     for key in sorted({*_DEFAULTS, *session.parameters}):
         default = _DEFAULTS.get(key, "")
         value = session.parameters.get(key, default)

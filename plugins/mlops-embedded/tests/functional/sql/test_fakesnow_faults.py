@@ -49,6 +49,12 @@ def test_fakesnow_takes_the_characters_of_a_hexadecimal_text_for_the_bytes(fakes
     assert fakesnow.fetchall() != [(b"\x01\xff",)], "fakesnow_faults._binary can go"
 
 
+def test_fakesnow_reads_the_text_beside_a_variant_as_json(fakesnow: FakeSnowflakeCursor) -> None:
+    fakesnow.execute("CREATE TABLE J AS SELECT OBJECT_CONSTRUCT('a', 'x') AS V")
+
+    assert fails(fakesnow, "SELECT * FROM J WHERE V:a = 'x'"), "fakesnow_faults._text_in_json can go"
+
+
 def test_fakesnow_slices_the_text_of_an_array(fakesnow: FakeSnowflakeCursor) -> None:
     fakesnow.execute("SELECT ARRAY_SLICE(ARRAY_AGG(X), 0, 1) FROM (SELECT 12 AS X)")
 

@@ -108,3 +108,10 @@ def test_a_table_function_over_columns_is_refused(cursor: SnowflakeCursor) -> No
     assert cursor.execute("SELECT SUM(I) FROM TABLE(UPTO(4))").fetchone() == (6,)
     with pytest.raises(ProgrammingError, match="does not know table functions whose arguments are columns"):
         cursor.execute("SELECT I FROM (SELECT 2 AS N) T, TABLE(UPTO(T.N))")
+
+
+def test_text_inside_a_variant_is_compared_with_text(cursor: SnowflakeCursor) -> None:
+    cursor.execute("CREATE OR REPLACE TABLE J AS SELECT OBJECT_CONSTRUCT('a', 'x', 'b.c', 'y') AS V")
+
+    for condition in ("V:a = 'x'", "'x' = V:a", "V:\"b.c\" IN ('y', 'z')", "V:a LIKE 'x%'", "V['a'] <> 'y'"):
+        assert cursor.execute(f"SELECT COUNT(*) FROM J WHERE {condition}").fetchone() == (1,), condition
