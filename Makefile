@@ -13,7 +13,7 @@ SOURCES := $(shell find plugins -name '*.py' -o -name '*.toml' -o -name '*.parqu
 SHARED  := -n 2 --dist loadfile
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-containers check generate lint lock setup docs benchmarks clean help
+.PHONY: demo test test-reliability test-containers check generate lint lock setup docs benchmarks clean help
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,9 @@ test: $(VENV)/.plugins  ## Set everything up, check the code and run the tests
 	@set -e; for each in $(PLUGINS); do \
 	  echo "== $$each"; (cd $$each && $(CURDIR)/$(BIN)/pytest -q $(SHARED) -m 'not container'); \
 	done
+
+test-reliability: $(VENV)/.plugins  ## Let a deploy fail at every call it makes, in every way
+	MLOPS_RELIABILITY=1 $(BIN)/pytest -q -s -p no:randomly -n 2 tests/functional/deploy/test_reliability.py
 
 # without an engine of the machine's own, ci/containers.sh brings one
 test-containers: $(VENV)/.plugins  ## Run the tests that build and run real containers

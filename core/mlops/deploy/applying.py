@@ -1,4 +1,4 @@
-"""Applying a plan: the lock, everything but tasks, the graph level by level, and its root started again at the end."""
+"""Applying a plan: the lock, everything but tasks, the graph from its root down, and its root started again at the end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from mlops.compile.objects import ImageRepository, Task
 from mlops.deploy.account import Account, ExistsError
 from mlops.deploy.calls import PAUSES, Call, Calls, Progress
 from mlops.deploy.consequences import suspended_calls
-from mlops.deploy.levels import levels_of
+from mlops.deploy.levels import levels_of, written_above
 from mlops.deploy.lock import (
     Lock,
     comment_of_lock,
+    held_here,
     is_alive,
     kept,
     lock_name,
@@ -169,7 +170,11 @@ class _Work:
         self.undo = Undo(plan, account, calls)
 
     def go(self) -> Applied:
-        lock, name = self._locked()
+        lock = new_lock(root_started=self.plan.start_root, suspended=self.plan.suspended)
+        with held_here(lock):
+            return self._go(lock, self._locked(lock))
+
+    def _go(self, lock: Lock, name: str) -> Applied:
         with kept(lock, name, self.account):
             try:
                 self._check_root()
@@ -188,13 +193,12 @@ class _Work:
 
     # -- the lock
 
-    def _locked(self) -> tuple[Lock, str]:
-        """Create the lock, and return it with the name of its task."""
+    def _locked(self, lock: Lock) -> str:
+        """Create the lock, and return the name of its task."""
         number = 1
         if self.plan.locks:
             self._take_over()
             number = (lock_number(self.root, self.plan.locks[-1]) or 0) + 1
-        lock = new_lock(root_started=self.plan.start_root, suspended=self.plan.suspended)
         name = lock_name(self.root, number)
         try:
             self.calls.one("lock", lambda: self.account.create(task_of_lock(name), comment_of_lock(lock)))
@@ -205,7 +209,7 @@ class _Work:
                 raise AnotherDeployError(self.plan.deployment.pipeline, holder) from None
         for old in self.plan.locks:
             self.calls.one(f"drop lock {old}", lambda old=old: self.account.drop(Task, old))  # type: ignore[misc]
-        return lock, name
+        return name
 
     def _take_over(self) -> None:
         there = self.account.find(Task, self.plan.locks[-1])
@@ -227,18 +231,20 @@ class _Work:
         return ()
 
     def _check_root(self) -> None:
-        """Refuse to go on from a state that is not that of the plan any more."""
-        found, planned = self.account.find(Task, self.root), self.plan.root
-        if (found is None) != (planned is None):
-            raise MovedError(self.plan.deployment.pipeline, f"{self.root} was created or dropped meanwhile")
-        if found and planned and (found.comment, found.started) != (planned.comment, planned.started):
+        """Refuse to go on from a state that is not that of the plan any more. A new root is created, which tells as well."""
+        planned = self.plan.root
+        if planned is None:
+            return
+        found = self.account.find(Task, self.root)
+        if found is None or (found.comment, found.started) != (planned.comment, planned.started):
             raise MovedError(self.plan.deployment.pipeline, f"{self.root} was changed meanwhile")
 
     # -- the changes
 
     def _change(self) -> None:
-        for kind in ("ComputePool", "ImageRepository", "Stage", "Service", "ServiceFunction"):
-            self._write(step for step in self.plan.steps if step.kind == KINDS[kind] and step.wanted is not None)
+        for kinds in (("ComputePool", "ImageRepository", "Stage"), ("Service",), ("ServiceFunction",)):
+            words = [KINDS[kind] for kind in kinds]
+            self._write(step for step in self.plan.steps if step.kind in words and step.wanted is not None)
         if self.plan.touches_tasks:
             self._change_graph()
         elif self.plan.resumes_root:
@@ -250,10 +256,9 @@ class _Work:
             self._suspend()
         self.calls.unblock = lambda: self.account.suspend(self.root)
         writes = {step.name: step for step in _tasks(self.plan, Action.CREATE, Action.CHANGE)}
-        levels = levels_of(self.plan.deployment.tasks)
         finalizers = [name for name, step in writes.items() if isinstance(step.wanted, Task) and step.wanted.finalize]
-        for level in levels:
-            self._write(writes[one.name] for one in level if one.name in writes and one.name not in finalizers)
+        first = {name: self._written(step) for name, step in writes.items() if name not in finalizers}
+        self.calls.ordered(first, written_above(self.plan.deployment.tasks, first))
         self._drop(_tasks(self.plan, Action.DROP))
         self._write(writes[name] for name in finalizers)
         self._resume()
@@ -263,9 +268,9 @@ class _Work:
         self.calls.one(f"suspend {self.root}", lambda: self.account.suspend(self.root))
 
     def _write(self, steps: Iterable[Step]) -> None:
-        self.calls.all(Call(f"{step.action.value} {step.kind} {step.name}", self._writing(step)) for step in steps)
+        self.calls.all(self._written(step) for step in steps)
 
-    def _writing(self, step: Step) -> Callable[[], None]:
+    def _written(self, step: Step) -> Call:
         wanted, comment = step.wanted, step.comment or ""
 
         def write() -> None:
@@ -277,7 +282,7 @@ class _Work:
             else:
                 self._create(step, wanted, comment)
 
-        return write
+        return Call(f"{step.action.value} {step.kind} {step.name}", write)
 
     def _create(self, step: Step, wanted: Object, comment: str) -> None:
         try:

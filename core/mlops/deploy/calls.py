@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, Executor, wait
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Executor, Future, wait
 from threading import Lock as Mutex
 
 from msgspec import Struct
@@ -66,6 +66,26 @@ class Calls:
         for future in futures:
             if not future.cancelled() and (wrong := future.exception()) is not None:
                 raise wrong
+
+    def ordered(self, calls: Mapping[str, Call], after: Mapping[str, Collection[str]]) -> None:
+        """Make calls as ``all`` does, each once those it comes after are done."""
+        waiting = {name: set(after[name]) for name in calls}
+        running: dict[Future[None], str] = {}
+        try:
+            while waiting or running:
+                for name in [name for name, above in waiting.items() if not above]:
+                    del waiting[name]
+                    running[self._pool.submit(self._make, calls[name])] = name
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                names = {running.pop(future) for future in ended}
+                for future in ended:
+                    future.result()
+                for above in waiting.values():
+                    above -= names
+        finally:
+            for future in running:
+                future.cancel()
+            wait(running)
 
     def repeated(self, run: Callable[[], None]) -> None:
         """Make a call, again after a pause as long as its answer is lost or the graph is busy, and not for ever."""

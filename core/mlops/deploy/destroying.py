@@ -18,7 +18,17 @@ from mlops.deploy.account import Account, ExistsError, Held
 from mlops.deploy.applying import AnotherDeployError
 from mlops.deploy.calls import PAUSES, Call, Calls, Progress
 from mlops.deploy.levels import levels_of
-from mlops.deploy.lock import comment_of_lock, is_alive, kept, lock_name, lock_number, lock_of, new_lock, task_of_lock
+from mlops.deploy.lock import (
+    comment_of_lock,
+    held_here,
+    is_alive,
+    kept,
+    lock_name,
+    lock_number,
+    lock_of,
+    new_lock,
+    task_of_lock,
+)
 from mlops.deploy.ownership import ownership_of
 from mlops.errors import AccountError
 
@@ -153,6 +163,7 @@ def _lock(root: str, stale: Sequence[Held[Task]], account: Account, calls: Calls
     """Keep deploys away from the graph until the end."""
     numbers = [number for one in stale if (number := lock_number(root, one.value.name)) is not None]
     name, lock = lock_name(root, max(numbers, default=0) + 1), new_lock(root_started=False)
+    stack.enter_context(held_here(lock))
     try:
         calls.one("lock", lambda: account.create(task_of_lock(name), comment_of_lock(lock)))
     except ExistsError:

@@ -1,12 +1,12 @@
-"""Levels of a task graph: tasks of one level do not depend on each other, so they may be written at once.
+"""The order in which the tasks of a graph are written, so that many are at once.
 
-Written level by level, a graph never has a cycle on the way from one shape to another: when a task gets its new
-predecessors, all that is above them has its new ones already.
+Each is written when everything above it is. So a graph never has a cycle on the way from one shape to another: when a task
+gets its new predecessors, all that is above them has its new ones already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from mlops.compile.objects import Task
 
@@ -31,3 +31,17 @@ def levels_of(tasks: Iterable[Task]) -> list[list[Task]]:
     for name, task in known.items():
         levels[last if task.finalize else depth[name]].append(task)
     return [each for each in levels if each]
+
+
+def written_above(tasks: Iterable[Task], written: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return for each task that is written the nearest ones above it that are, over those that are not.
+
+    ``tasks`` are in an order in which each comes after its predecessors.
+    """
+    nearest: dict[str, frozenset[str]] = {}
+    for task in tasks:
+        above: frozenset[str] = frozenset()
+        for name in task.predecessors:
+            above |= {name} if name in written else nearest.get(name, frozenset())
+        nearest[task.name] = above
+    return {name: nearest[name] for name in nearest if name in written}

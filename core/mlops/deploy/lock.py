@@ -128,6 +128,16 @@ def _runs(pid: int) -> bool:
 
 
 @contextmanager
+def held_here(lock: Lock) -> Iterator[None]:
+    """Note that this process holds a lock, from before it is created until after it is dropped."""
+    _HELD_HERE.add(lock.id)
+    try:
+        yield
+    finally:
+        _HELD_HERE.discard(lock.id)
+
+
+@contextmanager
 def kept(lock: Lock, name: str, account: Account, *, every: float = BEAT_SECONDS) -> Iterator[None]:
     """Say on the lock that its holder is alive, for as long as the block runs."""
     done = threading.Event()
@@ -140,11 +150,9 @@ def kept(lock: Lock, name: str, account: Account, *, every: float = BEAT_SECONDS
                 account.put(task_of_lock(name), comment_of_lock(replace(lock, beat=count)))
 
     beating = threading.Thread(target=beat, name="mlops-deploy-lock", daemon=True)
-    _HELD_HERE.add(lock.id)
     beating.start()
     try:
         yield
     finally:
         done.set()
         beating.join()
-        _HELD_HERE.discard(lock.id)
