@@ -39,10 +39,18 @@ def deployment_of(
     that were written by hand, by full name of their node. ``storable`` returns None for types that no serializer stores.
 
     Raises:
+        SettingsError: the target is none that anything can be deployed to.
         PipelineError: everything that Snowflake, or a container in it, would refuse.
     """
     problems: list[MlopsError] = []
     place = f"targets.{target.name}"
+    if target.database is None and target.schema is None and not target.pools:
+        raise SettingsError(
+            place=place,
+            problem="it does not say where in Snowflake the pipeline goes",
+            hint='choose another --target, or write one: [tool.mlops.targets.dev] database = "ML", schema = "DEV", '
+            'warehouse = "ML_WH", pools.default = {name = "MLOPS_POOL"}',
+        )
     database = stored(target.database, place=f"{place}.database", problems=problems, what="the name of a database")
     schema = stored(target.schema, place=f"{place}.schema", problems=problems, what="the name of a schema")
     stage = stored(target.stage, place=f"{place}.stage", problems=problems, what="the name of a stage")

@@ -76,6 +76,7 @@ CASES: dict[str, tuple[Callable[..., object], str, str | None]] = {
     ),
     "upper and lower case": (lambda s: on(s, s.node("start", writes=["x"]), s.node("Fit", reads=["x"]), s.node("fit", reads=["x"])), "do not tell upper from lower case", "rename one"),
     "a long name": (lambda s: on(s, s.node("a", writes=["x"]), s.node("b" * 128, reads=["x"]), fields={"pipeline": "p" * 130}), "has 259 characters", "shorten"),
+    "nowhere": (lambda s: on(s, database=None, schema=None, pools={}), "does not say where in Snowflake", "[tool.mlops.targets.dev]"),
     "no database": (lambda s: on(s, database=None), "targets.dev.database: it is missing", "the name of a database"),
     "a database that drops": (lambda s: on(s, database='x"; DROP DATABASE y; --'), "is not the name of a database", "no quoted name"),
     "a schema in unicode": (lambda s: on(s, schema="schéma"), "'schéma' is not the name of a schema", "letters, digits"),
