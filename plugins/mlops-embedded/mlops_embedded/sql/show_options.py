@@ -24,6 +24,8 @@ class ShowOptions:
     starts_with: str | None = None
     limit: int | None = None
     from_name: str | None = None
+    root_only: bool = False
+    """SHOW TASKS ... ROOT ONLY"""
 
     def documents(self, session: Session, kind: str) -> list[Document]:
         """Return the catalog's documents of a kind that this SHOW lists."""
@@ -51,7 +53,9 @@ class ShowOptions:
         return kept if self.limit is None else kept[: self.limit]
 
 
-def read_show_options(session: Session, reader: Reader, *, schema_objects: bool = True) -> ShowOptions:
+def read_show_options(
+    session: Session, reader: Reader, *, schema_objects: bool = True, tasks: bool = False
+) -> ShowOptions:
     """Read the options to the end of the statement.
 
     Without IN, a schema's objects are those of the current schema, of the current database if there is no current
@@ -71,6 +75,8 @@ def read_show_options(session: Session, reader: Reader, *, schema_objects: bool 
             given["limit"] = reader.integer()
             if reader.accept("FROM"):
                 given["from_name"] = reader.string()
+        elif tasks and reader.accept("ROOT", "ONLY"):
+            given["root_only"] = True
         elif reader.accept("HISTORY"):
             continue
         else:
@@ -85,7 +91,7 @@ def _scope(session: Session, reader: Reader) -> dict[str, Any]:
     if kind in {"SESSION", "USER"}:
         return {"database": None, "schema": None}
     following = reader.peek()
-    named = following is not None and following.text.upper() not in {"LIKE", "STARTS", "LIMIT"}
+    named = following is not None and following.text.upper() not in {"LIKE", "STARTS", "LIMIT", "ROOT"}
     parts = reader.name() if named else ()
     if kind == "DATABASE":
         return {"database": parts[0] if parts else session.database, "schema": None}

@@ -30,6 +30,10 @@ SHOWN = {
     "last_suspended_reason": "text", "success_integration": "text", "scheduling_mode": "text",
     "target_completion_interval": "text", "execute_as_user": "text", "overlap_policy": "text",
 }  # fmt: skip
+SHOWN_TERSE = {
+    "created_on": "timestamp_ltz", "name": "text", "kind": "text", "database_name": "text", "schema_name": "text",
+    "schedule": "text", "state": "text",
+}  # fmt: skip
 TASK_RUNS = {
     "QUERY_ID": "text", "NAME": "text", "DATABASE_NAME": "text", "SCHEMA_NAME": "text", "QUERY_TEXT": "text",
     "CONDITION_TEXT": "text", "STATE": "text", "ERROR_CODE": "text", "ERROR_MESSAGE": "text",

@@ -25,7 +25,7 @@ from mlops_embedded.tasks.changes import (
 )
 from mlops_embedded.tasks.definition import OVERLAP_POLICIES, Task, TaskSettings
 from mlops_embedded.tasks.engine import engine_of
-from mlops_embedded.tasks.listings import SHOWN, shown
+from mlops_embedded.tasks.listings import SHOWN, SHOWN_TERSE, shown
 
 _TEXT = {
     "SCHEDULE", "CONFIG", "COMMENT", "TARGET_COMPLETION_INTERVAL", "USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE",
@@ -256,10 +256,12 @@ def _config(text: str) -> dict[str, Any]:
 
 @statement("SHOW", "TASKS")
 def show_tasks(session: Session, found: Statement) -> Rowset:
-    options = read_show_options(session, found.after("SHOW", "TASKS"))
-    wanted = Filter(options.like, options.starts_with, options.limit, options.from_name)
-    listed = TASK.listed(session, wanted, options.database, options.schema)
-    return Rowset.of(SHOWN, (shown(session, Task.of(document)) for document in listed))
+    options = read_show_options(session, found.after("SHOW", "TASKS"), tasks=True)
+    wanted = Filter(options.like, options.starts_with, None, options.from_name)
+    tasks = [Task.of(document) for document in TASK.listed(session, wanted, options.database, options.schema)]
+    chosen = [task for task in tasks if task.settings.is_root or not options.root_only][: options.limit]
+    columns = SHOWN_TERSE if "TERSE" in found.modifiers else SHOWN
+    return Rowset.of(columns, ({**shown(session, task), "kind": "TASK"} for task in chosen))
 
 
 @statement("DESCRIBE", "TASK")

@@ -186,6 +186,19 @@ def test_a_task_that_is_a_graph_by_itself_is_replaced_while_it_is_started(sql: S
     assert (shown["definition"], shown["state"]) == ("SELECT 2", "suspended")
 
 
+@pytest.mark.embedded("Tasks: SHOW TASKS with LIKE, ROOT ONLY, LIMIT and TERSE, with comments")
+def test_tasks_are_listed_by_pattern_roots_alone_and_briefly(sql: Sql) -> None:
+    sql("""CREATE TASK R COMMENT = 'mine: {"hash": "it''s"}' AS SELECT 1""")
+    sql("CREATE TASK R_CHILD AFTER R AS SELECT 1")
+
+    assert [t["name"] for t in sql("SHOW TASKS LIKE 'r%'")] == ["R", "R_CHILD"]
+    [root] = sql("SHOW TASKS LIKE 'r%' ROOT ONLY LIMIT 5")
+    [brief] = sql("SHOW TERSE TASKS LIKE 'R' LIMIT 1")
+
+    assert (root["name"], root["comment"]) == ("R", """mine: {"hash": "it's"}""")
+    assert list(brief) == ["created_on", "name", "kind", "database_name", "schema_name", "schedule", "state"]
+
+
 def test_dropping_a_task_severs_its_links(sql: Sql) -> None:
     sql("CREATE TASK R AS SELECT 1")
     sql("CREATE TASK A AFTER R AS SELECT 1")
