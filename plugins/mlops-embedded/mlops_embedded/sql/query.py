@@ -14,7 +14,7 @@ from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
 from sqlglot import Expr, exp
 
 from mlops_embedded.errors import SnowflakeError, unknown_here
-from mlops_embedded.sql import fakesnow_faults, merge, rewrites, streams
+from mlops_embedded.sql import fakesnow_faults, merge, rewrites, streams, translation
 from mlops_embedded.sql.access import check_access
 from mlops_embedded.sql.results import Column, Data, Result, Rowset, Status
 from mlops_embedded.sql.wire import as_rowset, column
@@ -103,6 +103,10 @@ def _run(session: Session, expression: Expr, describe_only: bool, temporary: boo
         session.commit()  # DDL ends a transaction in Snowflake
     if isinstance(expression, (exp.DML, exp.Merge)) and not session.autocommit:
         session.begin()
+    translated = None if temporary or type_id != SELECT else translation.translated(session, cursor, expression)
+    if translated is not None:
+        found = session.duckdb.execute(translated)
+        return Data(found.to_arrow_table(), _columns(session), type_id)
     for attempt in range(_CONFLICT_RETRIES + 1):
         try:
             if isinstance(expression, exp.Merge):

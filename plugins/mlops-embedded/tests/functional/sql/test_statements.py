@@ -324,7 +324,7 @@ def test_session_variables_and_parameters(cursor: SnowflakeCursor) -> None:
         ("SELECT * FROM MISSING_TABLE", 2003, "42S02"),
         ("SELEC 1", 1003, "42000"),
         ("SELECT 1; SELECT 2", 8, "0A000"),
-        ("BEGIN RETURN 1; END", 2, "0A000"),
+        ("BEGIN ASYNC (SELECT 1); END", 2, "0A000"),
         ("SELECT NO_SUCH_COLUMN FROM (SELECT 1 AS A)", 904, "42000"),
         ("SELECT 'x'::INT", 100038, "22018"),
         ("DROP STAGE MISSING_STAGE", 2003, "02000"),
