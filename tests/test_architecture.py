@@ -107,6 +107,20 @@ def test_runs_know_nothing_of_the_command_line():
     assert offences((name for name in FILES if within(name, "mlops.runs")), "mlops.cli") == []
 
 
+def test_compiling_is_pure_it_knows_no_account_no_run_and_no_environment():
+    rooms = ("runs", "deploy", "operate", "snowflake", "container", "cli")
+    inner = [name for name in FILES if within(name, "mlops.compile")]
+    reading = [
+        f"{name}:{one.lineno}"
+        for name in inner
+        for one in ast.walk(ast.parse(FILES[name].read_text()))
+        if isinstance(one, ast.Attribute) and one.attr in ("environ", "getenv", "getcwd", "now", "today", "time")
+    ]
+
+    assert offences(iter(inner), *(f"mlops.{room}" for room in rooms)) == []
+    assert reading == []
+
+
 def test_only_the_snowflake_package_imports_snowflake():
     assert offences((name for name in FILES if not within(name, "mlops.snowflake")), "snowflake") == []
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -309,3 +312,12 @@ def test_a_written_specification_wins_and_gets_what_it_leaves_open(samples):
     )
     assert container["volumeMounts"] == [{"name": "data", "mountPath": "/mlops/data"}]
     assert [volume["name"] for volume in spec["volumes"]] == ["data"]
+
+
+def test_the_example_of_the_documentation_is_right():
+    page = (Path(__file__).parents[3] / "docs" / "jobs.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+
+    (container,) = read(example, SNOWFLAKE_REGISTRY_URL="/ml/prod/images").specification.spec.containers
+
+    assert (container.image, container.env) == ("/ml/prod/images/train-gpu:3", {"RATE": "1.10"})
