@@ -195,17 +195,53 @@ def test_modules_are_named_for_what_they_hold():
     assert [name for name in FILES if set(name.split(".")) & VAGUE] == []
 
 
-def test_every_command_has_help():
+def commands(command: click.Command, path: str, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """A command and those below it, each with the words that call it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            yield from commands(command.get_command(context, name), f"{path} {name}", context)
+
+
+def built_in() -> list[tuple[str, click.Command]]:
     from mlops.cli.app import COMMANDS, cli
 
-    def silent(command: click.Command, path: str, context: click.Context) -> list[str]:
-        found = [] if command.help else [path]
-        if isinstance(command, click.Group):
-            for name in command.list_commands(context):
-                found += silent(command.get_command(context, name), f"{path} {name}", context)
-        return found
-
     context = click.Context(cli)
-    built_in = [silent(cli.get_command(context, name), name, context) for name in COMMANDS]
+    return [one for name in COMMANDS for one in commands(cli.get_command(context, name), name, context)]
 
-    assert [path for paths in built_in for path in paths] == []
+
+def test_every_command_and_every_option_has_help():
+    silent = [path for path, command in built_in() if not command.help]
+    silent += [
+        f"{path} {option.opts[0]}"
+        for path, command in built_in()
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help
+    ]
+
+    assert silent == []
+
+
+def test_the_help_of_every_command_shows_examples():
+    leaves = [(path, command) for path, command in built_in() if not isinstance(command, click.Group)]
+
+    assert [path for path, command in leaves if "Examples" not in command.help] == []
+
+
+def test_every_example_of_the_help_is_made_of_words_that_are_there():
+    known = {
+        path: {word for param in command.params for word in (*param.opts, *param.secondary_opts)}
+        for path, command in built_in()
+    }
+    wrong = []
+    for _, command in built_in():
+        for line in (command.help or "").partition("Examples")[2].splitlines():
+            words = line.split()
+            if words[:1] != ["mlops"]:
+                continue
+            called = " ".join(words[1:3]) if " ".join(words[1:3]) in known else words[1]
+            options = [word.partition("=")[0] for word in words if word.startswith("--") and len(word) > 2]
+            wrong += [line.strip() for option in options if option not in {*known.get(called, ()), "--help"}]
+            wrong += [line.strip()] if called not in known else []
+
+    assert wrong == []

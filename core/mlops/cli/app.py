@@ -82,7 +82,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
+        if not ctx.resilient_parsing and self.get_command(ctx, name) is None and not name.startswith("-"):
             from mlops.errors import closest
 
             similar = closest(name, self.list_commands(ctx))
@@ -125,21 +125,34 @@ def _of_plugin(added: PluginCommand) -> click.Command:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(mlops.__version__, "-V", "--version", prog_name="mlops", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; may stand anywhere.")
+@click.option("--no-color", is_flag=True, help="Print without colours, as NO_COLOR does; may stand anywhere.")
+def cli(debug: bool, no_color: bool) -> None:
     """MLOps on Snowflake with nodes that you pip install.
 
     A node is a Python function of any installed package. List what is there with "mlops nodes list", run a pipeline
     with "mlops run PIPELINE", and look at what came out with "mlops runs show latest".
+
+    \b
+    Examples:
+      mlops init my-project
+      mlops plugins list
+      mlops run churn --resume
+      mlops run churn --json --debug
+      mlops plan churn --target dev
     """
-    del debug  # read in run(), which also meets errors that arise before this function
+    del debug, no_color  # read in run(), which also meets errors that arise before this function
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: 0 done, 1 the project or a node, 2 the words, 3 Snowflake."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    words, everywhere = _without(words, "--debug", "--no-color")
+    if "--no-color" in everywhere:
+        os.environ["NO_COLOR"] = "1"  # for the libraries that print, too
+    colour = False if os.environ.get("NO_COLOR") else None
     try:
-        code = cli.main(args=words, prog_name="mlops", standalone_mode=False)
+        code = cli.main(args=words, prog_name="mlops", standalone_mode=False, color=colour)
     except click.exceptions.NoArgsIsHelpError as wrong:
         click.echo(wrong.format_message())
         sys.exit(0)
@@ -159,10 +172,17 @@ def run(arguments: Sequence[str] | None = None) -> None:
             tell_error(
                 wrong,
                 as_json="--json" in words,
-                debug="--debug" in words or bool(os.environ.get("MLOPS_DEBUG")),
+                debug="--debug" in everywhere or bool(os.environ.get("MLOPS_DEBUG")),
             )
         )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _without(words: Sequence[str], *flags: str) -> tuple[list[str], set[str]]:
+    """Return the words without flags that may stand anywhere before ``--``, and which of these were there."""
+    end = words.index("--") if "--" in words else len(words)
+    kept = [word for at, word in enumerate(words) if at >= end or word not in flags]
+    return kept, set(words[:end]) & set(flags)
 
 
 def _tell_usage(wrong: click.ClickException, words: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ def completion(shell: str) -> None:
     """Print what makes a shell complete names of nodes, pipelines and runs.
 
     \b
-    Add one of these to the start-up file of the shell:
+    Examples, each for the start-up file of its shell:
       eval "$(mlops completion bash)"
       eval "$(mlops completion zsh)"
       mlops completion fish | source

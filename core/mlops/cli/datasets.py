@@ -29,7 +29,13 @@ def datasets() -> None:
 )
 @options.as_json
 def list_datasets(run_name: str, as_json: bool) -> None:
-    """List what a run has committed."""
+    """List what a run has committed.
+
+    \b
+    Examples:
+      mlops datasets list
+      mlops datasets list --run 53443d --json
+    """
     outcome, manifests = open_run(options.project(), run_name)
     rows = [{**dataset_row(record), "node": manifest.node} for manifest in manifests for record in manifest.outputs]
     if as_json:
@@ -43,7 +49,7 @@ def list_datasets(run_name: str, as_json: bool) -> None:
 
 
 @datasets.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=options.complete_datasets)
 @click.option(
     "--run",
     "run_name",
@@ -57,7 +63,13 @@ def list_datasets(run_name: str, as_json: bool) -> None:
 )
 @options.as_json
 def show_dataset(name: str, run_name: str, rows: int, as_json: bool) -> None:
-    """Show the schema and the head of a dataset."""
+    """Show the schema and the head of a dataset.
+
+    \b
+    Examples:
+      mlops datasets show train --rows 5
+      mlops datasets show metrics --run latest --json
+    """
     from pathlib import Path
 
     from mlops.datasets.preview import preview

@@ -18,6 +18,7 @@ from mlops.cli import options
     type=click.Choice(["text", "mermaid", "dot", "html"]),
     default="text",
     show_default=True,
+    help="Lines for a terminal, a diagram for Markdown, a file for Graphviz, or a page that opens offline.",
 )
 @click.option(
     "--run",

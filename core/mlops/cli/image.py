@@ -49,7 +49,7 @@ def context(folder: str, plugins: tuple[str, ...], requirements: str | None, as_
     no configuration and no credential.
 
     \b
-    Example:
+    Examples:
       mlops image context build/image && podman build -t mlops build/image
     """
     written = _context(folder, plugins, requirements)
@@ -112,7 +112,7 @@ def push(tag: str | None, target: str | None, connection: str | None, quiet: boo
     The engine logs in with a token of the connection's own session. A repository that is missing is created.
 
     \b
-    Example:
+    Examples:
       mlops image push --target prod
     """
     from mlops.image.engine import Engine

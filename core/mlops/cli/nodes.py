@@ -64,7 +64,13 @@ def list_nodes(plugin: str | None, pipeline: str | None, refresh: bool, as_json:
 @click.argument("name", shell_complete=options.complete_nodes)
 @options.as_json
 def show_node(name: str, as_json: bool) -> None:
-    """Show one node: its inputs, outputs, parameters, resources and where it is from."""
+    """Show one node: its inputs, outputs, parameters, resources and where it is from.
+
+    \b
+    Examples:
+      mlops nodes show train_model
+      mlops nodes show mlops-churn:train_model --json
+    """
     registry = options.project().registry
     node = registry.node(name)
     row = node_row(node, registry.pipelines_of(node))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,7 +21,7 @@ target = click.option(
     "--target",
     metavar="NAME",
     help="The target of the project's settings to use.",
-    shell_complete=lambda *_: _targets(),
+    shell_complete=lambda ctx, param, incomplete: _complete_targets(ctx, param, incomplete),
 )
 
 connection = click.option(
@@ -36,44 +37,54 @@ def project(**flags: object) -> Project:
     return Project(flags={name.replace("__", "."): value for name, value in flags.items()}, progress=_tell_import)
 
 
-def complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer names of nodes to a shell."""
-    del ctx, param
-    return [
-        _item(node.name, node.origin.distribution)
-        for node in project().registry.nodes
-        if node.name.startswith(incomplete)
-    ]
+Names = Iterable[tuple[str, str | None]]
+Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
 
-def complete_pipelines(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer names of pipelines to a shell."""
-    del ctx, param
-    return [_item(one.name) for one in project().registry.pipelines if one.name.startswith(incomplete)]
+def _offering(names: Callable[[click.Context], Names]) -> Completer:
+    """Return what offers names, each with a word about it, to a shell.
+
+    Whatever is wrong with the project, a shell gets nothing rather than a traceback.
+    """
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        del param
+        try:
+            return [_item(name, text) for name, text in names(ctx) if name.startswith(incomplete)]
+        except Exception:  # a broken settings file, a data folder that cannot be read, …
+            return []
+
+    return complete
 
 
-def complete_plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer names of installed plugins to a shell."""
-    del ctx, param
-    return [
-        _item(one.distribution, one.version)
-        for one in project().discovery.known
-        if one.distribution.startswith(incomplete)
-    ]
-
-
-def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer ids of runs to a shell."""
-    del ctx, param
+def _runs(ctx: click.Context) -> Names:
+    del ctx
+    data = project().settings.data
+    if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+        return []
     from mlops.runs.records import RunRecords
 
-    with RunRecords(project().settings.data) as records:
-        names = [(one.run.run_id, one.run.pipeline) for one in records.runs(limit=50)]
-    return [_item(name, text) for name, text in [("latest", ""), *names] if name.startswith(incomplete)]
+    with RunRecords(data) as records:
+        return [("latest", None), *((one.run.run_id, one.run.pipeline) for one in records.runs(limit=50))]
 
 
-def _targets() -> list[CompletionItem]:
-    return [_item(name) for name in project().settings.targets]
+def _datasets(ctx: click.Context) -> Names:
+    from mlops.datasets.store import FileStore
+    from mlops.runs.records import RunRecords
+
+    current = project()
+    with RunRecords(current.settings.data) as records:
+        run = records.run(records.find(ctx.params.get("run_name") or "latest"))
+    manifests = FileStore(run.run.folder, current.serializers).manifests().values()
+    return [(record.name, record.serializer) for manifest in manifests for record in manifest.outputs]
+
+
+complete_nodes = _offering(lambda ctx: [(node.name, node.origin.distribution) for node in project().registry.nodes])
+complete_pipelines = _offering(lambda ctx: [(one.name, one.description) for one in project().registry.pipelines])
+complete_plugins = _offering(lambda ctx: [(one.distribution, one.version) for one in project().discovery.known])
+complete_runs = _offering(_runs)
+complete_datasets = _offering(_datasets)
+_complete_targets: Completer = _offering(lambda ctx: [(name, None) for name in project().settings.targets])
 
 
 def _item(name: str, text: str | None = None) -> CompletionItem:
@@ -83,5 +94,5 @@ def _item(name: str, text: str | None = None) -> CompletionItem:
 
 
 def _tell_import(distribution: str) -> None:
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and "_MLOPS_COMPLETE" not in os.environ:
         click.echo(f"looking at {distribution} …", err=True)

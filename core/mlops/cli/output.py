@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -60,6 +61,7 @@ def moment(value: float | None) -> str:
 
 def tell_error(wrong: Exception, *, as_json: bool, debug: bool) -> int:
     """Print an error as its reader needs it and return the exit code: ours without a traceback, a fault with one."""
+    wrong = _of_the_machine(wrong) or wrong
     ours = isinstance(wrong, MlopsError)
     code = wrong.exit_code if isinstance(wrong, MlopsError) else 1
     if as_json:
@@ -82,6 +84,28 @@ def tell_error(wrong: Exception, *, as_json: bool, debug: bool) -> int:
         else:
             click.echo("This is a fault of mlops or of a plugin, not of your words: please report it.", err=True)
     return code
+
+
+def _of_the_machine(wrong: Exception) -> MlopsError | None:
+    """Return what the operating system has refused as an error of ours: it is no fault of the code, and can be mended."""
+    if not isinstance(wrong, OSError) or wrong.errno is None or wrong.strerror is None:
+        return None
+    what = repr(str(wrong.filename)) if wrong.filename is not None else "the machine"
+    refusal = MlopsError(f"{what}: {wrong.strerror[:1].lower()}{wrong.strerror[1:]}", hint=_MENDS.get(wrong.errno))
+    refusal.__cause__ = wrong
+    return refusal
+
+
+_MENDS = {
+    errno.EACCES: "change its permissions, or choose another folder (data = … in the settings)",
+    errno.EPERM: "change its permissions, or choose another folder (data = … in the settings)",
+    errno.EROFS: "choose another folder (data = … in the settings): this one is read-only",
+    errno.ENOSPC: "make room: folders of runs in the data folder may be deleted",
+    errno.EDQUOT: "make room: folders of runs in the data folder may be deleted",
+    errno.ENOTDIR: "a file is where a folder must be: move it away",
+    errno.EISDIR: "a folder is where a file must be: move it away",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or run fewer nodes at once (--max-workers)",
+}
 
 
 def _errors_coloured() -> bool:

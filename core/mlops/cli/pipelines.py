@@ -21,7 +21,13 @@ def pipelines() -> None:
 @pipelines.command("list")
 @options.as_json
 def list_pipelines(as_json: bool) -> None:
-    """List every pipeline, also those that cannot be run as things are."""
+    """List every pipeline, also those that cannot be run as things are.
+
+    \b
+    Examples:
+      mlops pipelines list
+      mlops pipelines list --json
+    """
     project = options.project()
     rows = [
         _row(project, one.name if not one.distribution else f"{one.distribution}:{one.name}")
@@ -41,7 +47,13 @@ def list_pipelines(as_json: bool) -> None:
 @click.argument("name", shell_complete=options.complete_pipelines)
 @options.as_json
 def show_pipeline(name: str, as_json: bool) -> None:
-    """Show one pipeline: its nodes in order, its schedule and its parameters, and what is wrong with it."""
+    """Show one pipeline: its nodes in order, its schedule and its parameters, and what is wrong with it.
+
+    \b
+    Examples:
+      mlops pipelines show churn
+      mlops pipelines show mlops-churn:churn --json
+    """
     project = options.project()
     graph = project.graph(name)
     pipeline = graph.pipeline

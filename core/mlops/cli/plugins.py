@@ -23,7 +23,13 @@ def plugins() -> None:
 @click.option("--refresh", is_flag=True, help="Import every plugin again instead of trusting what is known.")
 @options.as_json
 def list_plugins(refresh: bool, as_json: bool) -> None:
-    """List every installed plugin with what it offers and what is wrong with it."""
+    """List every installed plugin with what it offers and what is wrong with it.
+
+    \b
+    Examples:
+      mlops plugins list
+      mlops plugins list --refresh --json
+    """
     discovery = options.project().discover(refresh=refresh)
     rows = plugin_rows(discovery)
     failures = [*discovery.failures, *discovery.blocked]
@@ -42,7 +48,13 @@ def list_plugins(refresh: bool, as_json: bool) -> None:
 @click.argument("name", shell_complete=options.complete_plugins)
 @options.as_json
 def show_plugin(name: str, as_json: bool) -> None:
-    """Show one plugin: its entry points, nodes, pipelines and hooks."""
+    """Show one plugin: its entry points, nodes, pipelines and hooks.
+
+    \b
+    Examples:
+      mlops plugins show mlops-churn
+      mlops plugins show mlops-quality --json
+    """
     discovery = options.project().discovery
     rows = {str(row["plugin"]): row for row in plugin_rows(discovery)}
     if name not in rows:

@@ -38,6 +38,11 @@ def retry(
 
     It is refused where Snowflake would refuse it: the last run succeeded or goes on, is older than 14 days, or the
     graph has been changed since. Without PIPELINE the only one that is deployed.
+
+    \b
+    Examples:
+      mlops retry churn --target prod
+      mlops retry churn --json
     """
     from mlops.operate.retry import plan_retry
 

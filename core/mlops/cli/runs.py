@@ -40,7 +40,14 @@ def runs() -> None:
 @options.connection
 @options.as_json
 def list_runs(pipeline: str | None, limit: int, target: str | None, connection: str | None, as_json: bool) -> None:
-    """List the newest runs: of this machine, or with --target those in Snowflake of the last seven days."""
+    """List the newest runs: of this machine, or with --target those in Snowflake of the last seven days.
+
+    \b
+    Examples:
+      mlops runs list
+      mlops runs list --pipeline churn --json
+      mlops runs list --target prod
+    """
     if target is not None:
         from mlops.cli.deployed_runs import deployed_runs
 
@@ -85,7 +92,13 @@ def _runs_here(pipeline: str | None, limit: int) -> list[RunOutcome]:
 @options.connection
 @options.as_json
 def show_run(name: str, target: str | None, connection: str | None, as_json: bool) -> None:
-    """Show one run: its nodes, parameters, metrics and datasets. RUN is an id, a part of one, or "latest"."""
+    """Show one run: its nodes, parameters, metrics and datasets. RUN is an id, a part of one, or "latest".
+
+    \b
+    Examples:
+      mlops runs show
+      mlops runs show 53443d --json
+    """
     if target is not None:
         from mlops.cli.deployed_runs import open_deployed_run
 

@@ -18,6 +18,11 @@ def suspend(pipeline: str | None, target: str | None, connection: str | None, as
     """Suspend a pipeline: its schedule starts no more runs, and one that goes on ends as usual.
 
     It can still be started by hand. Without PIPELINE the only one that is deployed.
+
+    \b
+    Examples:
+      mlops suspend churn --target prod
+      mlops suspend --json
     """
     from mlops.operate.suspension import suspend as suspend_pipeline
 
@@ -41,6 +46,11 @@ def resume(pipeline: str | None, target: str | None, connection: str | None, as_
     """Resume a pipeline: every task that is suspended, the finalizer, and the root last.
 
     Without PIPELINE the only one that is deployed.
+
+    \b
+    Examples:
+      mlops resume churn --target prod
+      mlops resume --json
     """
     from mlops.operate.suspension import resume as resume_pipeline
 

@@ -47,10 +47,17 @@ class RunRecords:
     def __init__(self, data: str | os.PathLike[str]) -> None:
         self.path = os.path.join(os.fspath(data), ".mlops", "runs.db")
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        self._database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._prepare()
+        try:
+            self._database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._prepare()
+        except sqlite3.DatabaseError as cause:
+            raise RunError(
+                f"{self.path} cannot be used: {cause}",
+                hint="move it away where it is damaged: the folders of runs keep their manifests; "
+                "or choose another data folder",
+            ) from cause
 
     def _prepare(self) -> None:
         version = self._database.execute("PRAGMA user_version").fetchone()[0]

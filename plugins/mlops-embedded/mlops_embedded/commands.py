@@ -52,7 +52,13 @@ def embedded() -> None:
 @click.option("--detach", is_flag=True, help="Come back when it answers, and leave it running.")
 @_json
 def start(port: int, state: Path, runtime: str | None, registry: str | None, detach: bool, as_json: bool) -> None:
-    """Start the embedded Snowflake (until Ctrl-C, unless --detach)."""
+    """Start the embedded Snowflake (until Ctrl-C, unless --detach).
+
+    \b
+    Examples:
+      mlops embedded start --detach
+      mlops embedded start --state data/embedded --port 8000
+    """
     try:
         if detach:
             _say(life.start(state, port=port, runtime=runtime, registry=registry), as_json)
@@ -72,7 +78,13 @@ def start(port: int, state: Path, runtime: str | None, registry: str | None, det
 @_state
 @_json
 def stop(state: Path, as_json: bool) -> None:
-    """Stop the embedded Snowflake; what is in its folder stays."""
+    """Stop the embedded Snowflake; what is in its folder stays.
+
+    \b
+    Examples:
+      mlops embedded stop
+      mlops embedded stop --json
+    """
     try:
         stopped = life.stop(state)
     except ServerError as error:
@@ -87,7 +99,13 @@ def stop(state: Path, as_json: bool) -> None:
 @_state
 @_json
 def status(state: Path, as_json: bool) -> None:
-    """Say whether the embedded Snowflake runs; exit code 1 if it does not."""
+    """Say whether the embedded Snowflake runs; exit code 1 if it does not.
+
+    \b
+    Examples:
+      mlops embedded status
+      mlops embedded status --json
+    """
     running = life.status(state)
     if as_json:
         click.echo(json.dumps({"running": running is not None, **(_facts(running) if running else {})}))
