@@ -56,6 +56,7 @@ COMMANDS = {
     "runs": ("mlops.cli.runs:runs", "List and show what has run, on this machine or in Snowflake."),
     "status": ("mlops.cli.status:status", "Show what is deployed, how it stands, and its last and next run."),
     "suspend": ("mlops.cli.suspension:suspend", "Keep the schedule of a deployed pipeline from starting runs."),
+    "tasks": ("mlops.cli.tasks:tasks", "Deploy, show, resume and suspend by the verbs of earlier versions."),
     "trigger": ("mlops.cli.trigger:trigger", "Start a run of a deployed pipeline now."),
 }
 """Every built-in command: where it is, and its line in ``mlops --help``."""

@@ -74,6 +74,7 @@ def status_row(one: PipelineStatus) -> dict[str, Any]:  # Any: JSON
         "next_run": _time(one.next),
         "versions": dict(pipeline.ownership.versions),
         "graph": pipeline.ownership.graph,
+        "deploy": pipeline.deploy,
         "tasks": [
             {
                 "task": task.name,
@@ -147,6 +148,10 @@ def _head(one: PipelineStatus, where: str) -> list[str]:
         lines.append(f"  deployed for {versions}")
     lines.append(f"  last run  {_last(one.last)}")
     lines.append(f"  next run  {moment(one.next) or _no_next(one)}")
+    if pipeline.deploy is not None:
+        lines.append(
+            f"  a deploy goes on, or was interrupted: {pipeline.deploy} (mlops deploy {pipeline.name} finishes it)"
+        )
     if pipeline.suspended and pipeline.root.started:
         names = ", ".join(pipeline.short(node) for task in pipeline.suspended for node in task.nodes)
         lines.append(f"  passed over, because their tasks are suspended: {names} (mlops resume {pipeline.name})")

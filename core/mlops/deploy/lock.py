@@ -76,8 +76,13 @@ def lock_number(root: str, name: str) -> int | None:
 
 def lock_of(held: Held[Task]) -> Lock | None:
     """Return what a lock's comment says; None for a task that is no lock of ours."""
+    return lock_in(held.comment)
+
+
+def lock_in(comment: str | None) -> Lock | None:
+    """Return what the comment of a task says of a deploy; None for one that is not that of a lock."""
     with suppress(msgspec.DecodeError, msgspec.ValidationError):
-        said = msgspec.json.decode(held.comment or "")
+        said = msgspec.json.decode(comment or "")
         if isinstance(said, dict) and said.get("managed-by") == MANAGED_BY and _KEY in said:
             return msgspec.convert(said[_KEY], Lock)
     return None

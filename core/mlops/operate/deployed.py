@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from msgspec import Struct
 
+from mlops.deploy.lock import Lock, lock_in, lock_number
 from mlops.deploy.ownership import Ownership, ownership_of
 from mlops.errors import AmbiguousNodeError, UnknownNameError, UsageError
 from mlops.operate.operations import LiveTask
@@ -25,11 +26,15 @@ class DeployedTask(Struct, frozen=True):
 
 
 class DeployedPipeline(Struct, frozen=True):
-    """A task graph that we own. ``tasks`` are in an order in which each comes after its predecessors, the finalizer last."""
+    """A task graph that we own. ``tasks`` are in an order in which each comes after its predecessors, the finalizer last.
+
+    ``deploy`` tells who deploys it now, or was interrupted at it.
+    """
 
     name: str
     ownership: Ownership
     tasks: tuple[DeployedTask, ...]
+    deploy: str | None = None
 
     @property
     def root(self) -> LiveTask:
@@ -63,6 +68,7 @@ class DeployedPipeline(Struct, frozen=True):
 def deployed_pipelines(tasks: Iterable[LiveTask], project: str) -> list[DeployedPipeline]:
     """Return the pipelines of a project, by name. A graph whose root is gone is none."""
     graphs: dict[str, list[tuple[LiveTask, Ownership]]] = {}
+    tasks = list(tasks)
     for task in tasks:
         ownership = ownership_of(task.comment)
         if ownership is not None and ownership.project == project and ownership.pipeline is not None:
@@ -71,8 +77,13 @@ def deployed_pipelines(tasks: Iterable[LiveTask], project: str) -> list[Deployed
     for name, members in sorted(graphs.items()):
         root = next(((task, ownership) for task, ownership in members if task.is_root), None)
         if root is not None:
-            found.append(DeployedPipeline(name, root[1], _ordered(root[0], members)))
+            deploy = next((str(lock) for task in tasks if (lock := _lock(task, root[0])) is not None), None)
+            found.append(DeployedPipeline(name, root[1], _ordered(root[0], members), deploy))
     return found
+
+
+def _lock(task: LiveTask, root: LiveTask) -> Lock | None:
+    return None if lock_number(root.name, task.name) is None else lock_in(task.comment)
 
 
 def _ordered(root: LiveTask, members: Sequence[tuple[LiveTask, Ownership]]) -> tuple[DeployedTask, ...]:
