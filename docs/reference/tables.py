@@ -121,7 +121,8 @@ def _limit(limit: object) -> str:
         for word, name in (("from", "ge"), ("above", "gt"), ("to", "le"), ("at most", "max_length"))
         if (bound := getattr(limit, name, None)) is not None
     ]
-    return " ".join(bounds)
+    rule = (getattr(limit, "extra", None) or {}).get("rule")
+    return " ".join([*bounds, *([f"({rule})"] if rule else [])])
 
 
 def _value(value: object) -> str:

@@ -14,22 +14,21 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field, to_builtins
 
 from mlops.compile.quantities import CPU_RULE, MEMORY_RULE
+from mlops.targets import ruled
 
 PART_RULE = (
     "lower-case letters, digits and '-', starts with a letter, ends with a letter or digit, at most 63 characters"
 )
-PartName = Annotated[str, Meta(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", extra={"rule": PART_RULE})]
-Memory = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(M|Mi|G|Gi)$", extra={"rule": MEMORY_RULE})]
-CpuText = Annotated[str, Meta(pattern=r"^([0-9]+m|[0-9]+(\.[0-9]+)?)$", extra={"rule": CPU_RULE})]
+PartName = Annotated[str, ruled(r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", PART_RULE)]
+Memory = Annotated[str, ruled(r"^[0-9]+(\.[0-9]+)?(M|Mi|G|Gi)$", MEMORY_RULE)]
+CpuText = Annotated[str, ruled(r"^([0-9]+m|[0-9]+(\.[0-9]+)?)$", CPU_RULE)]
 CpuNumber = Annotated[float, Meta(ge=0)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[int, Meta(ge=1)]
-Folder = Annotated[str, Meta(pattern=r"^/", extra={"rule": "an absolute path"})]
+Folder = Annotated[str, ruled(r"^/", "an absolute path")]
 Filled = Annotated[str, Meta(min_length=1)]
-ServiceRoleName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", extra={"rule": "letters, digits and '_'"})]
-EnvironmentName = Annotated[
-    str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", extra={"rule": "text, its name letters, digits and '_'"})
-]
+ServiceRoleName = Annotated[str, ruled(r"^[A-Za-z_][A-Za-z0-9_]*$", "letters, digits and '_'")]
+EnvironmentName = Annotated[str, ruled(r"^[A-Za-z_][A-Za-z0-9_]*$", "text, its name letters, digits and '_'")]
 MetricGroup = Literal["system", "system_limits", "status", "network", "storage"]
 
 
@@ -41,9 +40,7 @@ class SessionTokenConfig(Part, frozen=True):
     """Where the session's token is put, and whether a connections.toml that uses it is generated."""
 
     path: Folder | None = None
-    permission: (
-        Annotated[str, Meta(pattern="^0[0-7]{3}$", extra={"rule": 'four octal digits in quotes, "0600"'})] | None
-    ) = None
+    permission: Annotated[str, ruled("^0[0-7]{3}$", 'four octal digits in quotes, "0600"')] | None = None
     mount_connection_config: bool | None = None
 
 
@@ -51,7 +48,7 @@ class Probe(Part, frozen=True):
     """What is asked of a container until it answers (readiness), or again and again (liveness)."""
 
     port: Port
-    path: Annotated[str, Meta(pattern="^/", extra={"rule": "a path that starts with '/'"})]
+    path: Annotated[str, ruled("^/", "a path that starts with '/'")]
     period_seconds: Seconds | None = None
     failure_threshold: Seconds | None = None
 
@@ -98,7 +95,7 @@ class Container(Part, frozen=True):
     """One container. ``command`` replaces the image's ENTRYPOINT, ``args`` its CMD."""
 
     name: PartName
-    image: Annotated[str, Meta(pattern=r"^[^\s$]+$", extra={"rule": "/database/schema/repository/image:tag"})]
+    image: Annotated[str, ruled(r"^[^\s$]+$", "/database/schema/repository/image:tag")]
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     env: Mapping[EnvironmentName, str] = field(default_factory=dict)
@@ -125,9 +122,7 @@ class Endpoint(Part, frozen=True):
 
     name: PartName
     port: Port | None = None
-    port_range: (
-        Annotated[str, Meta(pattern="^[0-9]+-[0-9]+$", extra={"rule": "two ports such as 8000-8010"})] | None
-    ) = None
+    port_range: Annotated[str, ruled("^[0-9]+-[0-9]+$", "two ports such as 8000-8010")] | None = None
     public: bool | None = None
     protocol: Literal["HTTP", "TCP"] | None = None
     cors_settings: CorsSettings | None = None
@@ -153,7 +148,7 @@ class BlockConfig(Part, frozen=True):
 class StageConfig(Part, frozen=True):
     """Which stage a volume shows, and what its sidecar may use."""
 
-    name: Annotated[str, Meta(pattern=r"^@\S+$", extra={"rule": "@database.schema.stage/path"})]
+    name: Annotated[str, ruled(r"^@\S+$", "@database.schema.stage/path")]
     metadata_cache: Filled | None = None
     resources: ContainerResources | None = None
 
@@ -162,9 +157,7 @@ class Volume(Part, frozen=True):
     """Storage that containers mount. ``@stage`` as a source is Snowflake's older form of a stage volume."""
 
     name: PartName
-    source: Annotated[
-        str, Meta(pattern=r"^(local|stage|memory|block|@\S+)$", extra={"rule": "one of: local, stage, memory, block"})
-    ]
+    source: Annotated[str, ruled(r"^(local|stage|memory|block|@\S+)$", "one of: local, stage, memory, block")]
     size: Memory | None = None
     uid: Annotated[int, Meta(ge=0)] | None = None
     gid: Annotated[int, Meta(ge=0)] | None = None
