@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mlops.deploy.account import Account
 from mlops.deploy.calls import Progress
@@ -89,7 +90,32 @@ def surveyed(project: Project, on: Opened, deployment: Deployment, *, prune: boo
     if pinned and pinned != image:
         deployment = project.deployment(deployment.pipeline, image=pinned)
     reads = QUICK - 1 if quick else None  # the list of images was one
-    return survey(on.account, deployment, on.pool, prune=prune, reads=reads, notes=notes)
+    plan = survey(on.account, deployment, on.pool, prune=prune, reads=reads, notes=notes)
+    return replace(plan, consequences=(*plan.consequences, *_lacking(project, on, plan)))
+
+
+def _lacking(project: Project, on: Opened, plan: Plan) -> list[str]:
+    """Return what the role lacks for a plan that changes something; the administrator lacks nothing that can be given."""
+    from mlops.cli.grants import services_in
+    from mlops.compile.privileges import owner_privileges
+    from mlops.deploy.privileges import lacking
+    from mlops.operate.checkup import ADMINISTRATOR
+    from mlops.snowflake.inspection import SnowflakeInspection
+
+    role = on.account.role
+    if not plan.steps or role is None or role == ADMINISTRATOR:
+        return []
+    target = project.settings.chosen_target
+    needed = owner_privileges(
+        plan.deployment,
+        services=services_in(project, plan.deployment),
+        notification=target.on_failure.integration if target.on_failure is not None else None,
+    )
+    try:
+        held = SnowflakeInspection(on.session).held(role)
+    except AccountError as cause:
+        return [f"what role {role} may do cannot be read: {cause.message}"]
+    return lacking(plan, needed, held, role)
 
 
 def pipeline_named(project: Project, name: str | None) -> str:

@@ -27,6 +27,7 @@ database = "EMBEDDED"
 schema = "PUBLIC"
 warehouse = "COMPUTE_WH"
 width = 8
+{target}
 
 [targets.dev.pools.default]
 name = "SHOP_POOL"
@@ -55,9 +56,9 @@ class Shop:
         self.folder, self.server, self.connection = folder, server, connection
         self.configure()
 
-    def configure(self, more: str = "") -> None:
-        """Write the project's settings, with more of them."""
-        (self.folder / "mlops.toml").write_text(SETTINGS.format(more=more), encoding="utf-8")
+    def configure(self, more: str = "", *, target: str = "") -> None:
+        """Write the project's settings, with more of them, and with more of the target's."""
+        (self.folder / "mlops.toml").write_text(SETTINGS.format(more=more, target=target), encoding="utf-8")
 
     def run(self, *words: str, stdin: str | None = None) -> Answer:
         before = os.getcwd()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlops.errors import UsageError
+from mlops.errors import UsageError, VetoError
 
 from .conftest import Shop
 
@@ -170,3 +172,75 @@ def test_a_task_that_others_made_in_our_place_stops_the_deploy(shop: Shop) -> No
     assert "task CHURN$TRAIN_MODEL is there and is not ours" in refused.error.message
     assert writes(shop, before) == []
     shop.sql("DROP TASK EMBEDDED.PUBLIC.CHURN$TRAIN_MODEL")
+
+
+def test_what_the_role_lacks_is_told_with_the_statement_that_mends_it(shop: Shop) -> None:
+    shop.sql("CREATE ROLE IF NOT EXISTS LIMITED")
+    for grant in (
+        "USAGE ON DATABASE EMBEDDED",
+        "USAGE ON SCHEMA EMBEDDED.PUBLIC",
+        "CREATE TASK ON SCHEMA EMBEDDED.PUBLIC",
+    ):
+        shop.sql(f"GRANT {grant} TO ROLE LIMITED")
+    shop.configure(target='role = "LIMITED"')
+
+    told = shop.json("plan", "churn")["consequences"]
+    refused = shop.run("deploy", "churn", "--yes", "-q")
+
+    mends = [one.rpartition(": ")[2] for one in told if one.startswith("role LIMITED lacks")]
+    assert "GRANT CREATE STAGE ON SCHEMA EMBEDDED.PUBLIC TO ROLE LIMITED;" in mends
+    assert "GRANT CREATE COMPUTE POOL ON ACCOUNT TO ROLE LIMITED;" in mends
+    assert not any("CREATE TASK" in one for one in mends)
+    assert refused.error is not None
+    assert "cannot be created" in refused.error.message
+    assert "what had been written was put back" in refused.error.message
+    assert shop.sql("SHOW TASKS IN SCHEMA EMBEDDED.PUBLIC") == []
+
+
+GUARD = """
+import json, os
+from mlops import hookimpl
+
+@hookimpl
+def check_deployment(deployment, plan):
+    if os.path.exists("freeze"):
+        return f"no deployments of {deployment.pipeline} today ({len(plan.steps)} steps)"
+
+@hookimpl
+def after_deploy(deployment, plan):
+    with open("told.json", "w") as file:
+        json.dump([deployment.pipeline, [step.name for step in plan.steps]], file)
+    raise RuntimeError("nobody listens")
+"""
+
+
+def test_a_guard_refuses_before_anything_is_written_and_an_observer_is_told_after(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlops.testing.sample import SamplePlugins
+
+    monkeypatch.setenv("MLOPS_CACHE_DIR", str(tmp_path / "cache"))
+    samples = SamplePlugins(tmp_path / "site")
+    samples.install("shop-guard", GUARD, {"mlops.plugins": [""]})
+    shop.configure()
+    freeze = shop.folder / "freeze"
+    freeze.touch()
+    before = len(shop.calls())
+    try:
+        plan, vetoed = shop.run("plan", "churn"), shop.run("deploy", "churn", "--yes")
+        freeze.unlink()
+        done = shop.run("deploy", "churn", "--yes", "-q")
+    finally:
+        freeze.unlink(missing_ok=True)
+        samples.remove()
+
+    assert plan.code == 1
+    assert "refused by shop-guard: no deployments of churn today" in plan.stdout
+    assert isinstance(vetoed.error, VetoError)
+    assert vetoed.code == 1
+    assert [call for call in shop.calls()[before:] if "$$DEPLOY" in call[1] and call[0] == "DELETE"][1:] == []
+    assert done.code == 0
+    assert json.loads((shop.folder / "told.json").read_text())[0] == "churn"
+    assert "nobody listens" in done.stderr
+    shop.run("destroy", "--pools", "--data", "--yes", "-q")
+    shop.sql("DROP IMAGE REPOSITORY IF EXISTS EMBEDDED.PUBLIC.MLOPS_IMAGES")

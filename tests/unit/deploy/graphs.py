@@ -58,3 +58,6 @@ NEW = replace(
     ),
 )
 """OLD with three tasks changed, one new and one that is no longer wanted."""
+
+POOL_OF_THREE = ComputePool("P", "CPU_X64_S", 1, 3, True, 300)
+"""The pool of both, with more nodes."""

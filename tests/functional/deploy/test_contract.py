@@ -1,0 +1,66 @@
+"""Every request of a deployment's life is one that Snowflake's published API takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from mlops_embedded.contract import Contract
+from mlops_embedded.life import EmbeddedSnowflake
+from mlops_embedded.recorder import Recorder, recorder
+from msgspec.structs import replace
+
+from mlops.compile.objects import Deployment
+from mlops.deploy.applying import apply
+from mlops.deploy.destroying import destroy, survey_of_destruction
+from mlops.deploy.survey import survey
+from mlops.runs.connection import Connection
+from mlops.snowflake.account import SnowflakeAccount, account_on
+from mlops.snowflake.session import SnowflakeSession
+from tests.unit.deploy.graphs import NEW, OLD, POOL_OF_THREE
+
+PUBLISHED = Path(__file__).parents[4] / "shared" / "snowflake-openapi"
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Recorder]:
+    with EmbeddedSnowflake() as server, recorder(server.connection["port"]) as wire:
+        wire.connection = {**server.connection, "port": wire.server_port}  # type: ignore[attr-defined]  # for the account
+        yield wire
+
+
+@pytest.fixture(scope="module")
+def account(wire: Recorder) -> Iterator[SnowflakeAccount]:
+    session = SnowflakeSession(Connection("embedded", wire.connection))  # type: ignore[attr-defined]  # see above
+    yield account_on(session, database="EMBEDDED", schema="PUBLIC", width=4)
+    session.close()
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    if not PUBLISHED.is_dir():
+        assert os.environ.get("CI") != "true", f"{PUBLISHED} is not there: the published API must be at hand in CI"
+        pytest.skip(f"Snowflake's published API is not at {PUBLISHED}")
+    return Contract(PUBLISHED)
+
+
+def test_every_request_of_a_deployment_is_published(
+    wire: Recorder, account: SnowflakeAccount, contract: Contract
+) -> None:
+    def here(deployment: Deployment) -> Deployment:
+        return replace(deployment, database="EMBEDDED", schema="PUBLIC")
+
+    with ThreadPoolExecutor(4) as pool:
+        for wanted in (OLD, OLD, NEW, replace(NEW, compute_pools=(POOL_OF_THREE,))):
+            apply(survey(account, here(wanted), pool, prune=True), account, pool)
+        names = {"pools": ["P"], "stages": ["DATA"], "with_pools": True, "with_data": True}
+        found = survey_of_destruction(account, pool, project="shop", pipeline="churn", **names)  # type: ignore[arg-type]
+        destroy(found, account, pool)
+
+    violations = [one for exchange in wire.exchanges for one in contract.violations(exchange)]
+    asked = {(exchange.method, exchange.path.rpartition("/")[2].partition(":")[2]) for exchange in wire.exchanges}
+    assert violations == []
+    assert {("POST", ""), ("PUT", ""), ("DELETE", ""), ("POST", "suspend"), ("POST", "resume")} <= asked
