@@ -66,7 +66,7 @@ def profile() -> None:
     warnings.simplefilter("ignore")
     assembly.load_statements()
     with tempfile.TemporaryDirectory() as folder:
-        account = Account(StateFolder.at(Path(folder)))
+        account = Account(StateFolder.at(Path(folder)), assembly.services())
         session = account.open_session(Principal("BENCHMARK", ""), database="EMBEDDED", schema="PUBLIC")
         session.execute("CREATE TABLE T (A INT)")
         session.execute("SELECT * FROM T")

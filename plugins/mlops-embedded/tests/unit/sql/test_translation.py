@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result"
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     assembly.load_statements()
-    account = Account(StateFolder.at(tmp_path))
+    account = Account(StateFolder.at(tmp_path), assembly.services())
     opened = account.open_session(Principal("TEST", ""), database="EMBEDDED", schema="PUBLIC")
     yield opened
     opened.close()
