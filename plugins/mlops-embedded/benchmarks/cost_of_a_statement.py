@@ -67,6 +67,7 @@ def profile() -> None:
     assembly.load_statements()
     with tempfile.TemporaryDirectory() as folder:
         account = Account(StateFolder.at(Path(folder)), assembly.services())
+        account.start_services()
         session = account.open_session(Principal("BENCHMARK", ""), database="EMBEDDED", schema="PUBLIC")
         session.execute("CREATE TABLE T (A INT)")
         session.execute("SELECT * FROM T")

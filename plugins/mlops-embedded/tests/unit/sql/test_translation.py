@@ -20,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result"
 def session(tmp_path: Path) -> Iterator[Session]:
     assembly.load_statements()
     account = Account(StateFolder.at(tmp_path), assembly.services())
+    account.start_services()
     opened = account.open_session(Principal("TEST", ""), database="EMBEDDED", schema="PUBLIC")
     yield opened
     opened.close()
