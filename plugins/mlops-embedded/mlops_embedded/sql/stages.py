@@ -147,6 +147,7 @@ def get(session: Session, found: Statement) -> Transfer:
     files = _at(location, options.get("pattern"))
     if not files:
         raise file_not_found(location)
+    copies = session.shares_disk and Path(target).is_dir()  # a folder that is not here is in a container, or nowhere
     return Transfer(
         {
             "command": "DOWNLOAD",
@@ -157,11 +158,9 @@ def get(session: Session, found: Statement) -> Transfer:
             "autoCompress": False,
             "overwrite": False,
             "sourceCompression": "none",
-            "stageInfo": _stage_info(location.root) if session.shares_disk else _remote_stage_info(None),
+            "stageInfo": _stage_info(location.root) if copies else _remote_stage_info(None),
             "encryptionMaterial": [],
-            "presignedUrls": []
-            if session.shares_disk
-            else [session.account.presign(f, _URL_SECONDS) for _, f in files],
+            "presignedUrls": [] if copies else [session.account.presign(file, _URL_SECONDS) for _, file in files],
         }
     )
 
