@@ -52,8 +52,8 @@ class Answer:
 class LiveProject:
     """A project whose target is a schema of the account that lives as long as a test module."""
 
-    def __init__(self, folder: Path, database: str, schema: str) -> None:
-        self.folder, self.database, self.schema = folder, database, schema
+    def __init__(self, folder: Path, database: str, schema: str, warehouse: str) -> None:
+        self.folder, self.database, self.schema, self.warehouse = folder, database, schema, warehouse
         self.configure()
 
     def configure(self, more: str = "") -> None:
@@ -68,6 +68,7 @@ target = "live"
 connection = "{CONNECTION}"
 database = "{self.database}"
 schema = "{self.schema}"
+warehouse = "{self.warehouse}"
 {image}
 
 [targets.live.pools.default]
@@ -112,8 +113,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveProject]:
     with snowflake.connector.connect(connection_name=CONNECTION) as connection:
         database = connection.database
         assert database, f"connection {CONNECTION} names no database"
+        assert connection.warehouse, f"connection {CONNECTION} names no warehouse"
         connection.cursor().execute(f'CREATE SCHEMA "{database}".{schema}')
-        project = LiveProject(tmp_path_factory.mktemp("live"), database, schema)
+        project = LiveProject(tmp_path_factory.mktemp("live"), database, schema, connection.warehouse)
         try:
             yield project
         finally:
