@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PLUGINS = Path(__file__).parent / "plugins"
+
+# how long an example takes says how busy the machine is
+settings.register_profile("mlops", parent=settings(), deadline=None)
+settings.load_profile("mlops")
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,13 @@ class RunRecords:
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         try:
             self._database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._prepare()
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = NORMAL")
+                self._prepare()
+            except BaseException:
+                self._database.close()
+                raise
         except sqlite3.DatabaseError as cause:
             raise RunError(
                 f"{self.path} cannot be used: {cause}",
