@@ -22,7 +22,7 @@ from mlops_embedded.principal import USER
 from mlops_embedded.state import StateFolder
 
 HOST = "127.0.0.1"
-_START_SECONDS, _STOP_SECONDS = 60.0, 20.0
+_START_SECONDS, _STOP_SECONDS = 60.0, 60.0
 
 
 class ServerError(RuntimeError):
