@@ -18,7 +18,7 @@ RUN set -e; \
     /opt/mlops/bin/python -m compileall -qq -j 0 --invalidation-mode unchecked-hash /opt/mlops/lib || echo "some files are templates"
 
 FROM dependencies AS project
-ARG PLUGINS=./plugins/mlops-churn
+ARG PLUGINS="./plugins/mlops-calendar ./plugins/mlops-churn ./plugins/mlops-transit"
 WORKDIR /src
 COPY . .
 # from sources, built with what requirements.lock pins; or from wheels that `mlops image context` has gathered
@@ -39,6 +39,7 @@ ENV PATH=/opt/mlops/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=
 COPY --from=dependencies /opt/mlops /opt/mlops
 COPY --from=project /opt/project /opt/mlops
 # what every plugin offers is looked up here, once; a plugin that does not work, or lacks a package, ends the build
-RUN MLOPS_STRICT_PLUGINS=true mlops nodes list --json >/dev/null && chmod -R a+rX /opt/mlops/share
+RUN /usr/local/bin/python -m pip --python /opt/mlops/bin/python --disable-pip-version-check check \
+ && MLOPS_STRICT_PLUGINS=true mlops nodes list --json >/dev/null && chmod -R a+rX /opt/mlops/share
 USER 10001:10001
 ENTRYPOINT ["mlops", "run-node"]

@@ -7,7 +7,7 @@ UV     := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$($(BIN)/python -m pip config 
           [ -n "$$UV_DEFAULT_INDEX" ] && export UV_DEFAULT_INDEX || unset UV_DEFAULT_INDEX; \
           $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
 # what the image of this repository holds besides the framework; see Dockerfile
-IMAGE_PLUGINS := mlops-churn
+IMAGE_PLUGINS := mlops-calendar mlops-churn mlops-transit
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 SOURCES := $(shell find plugins -name '*.py' -o -name '*.toml' -o -name '*.parquet' -not -path '*/.*' 2>/dev/null)
 SHARED  := -n 2 --dist loadfile

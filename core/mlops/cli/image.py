@@ -116,7 +116,7 @@ def push(tag: str | None, target: str | None, connection: str | None, quiet: boo
       mlops image push --target prod
     """
     from mlops.image.engine import Engine
-    from mlops.snowflake.images import registry_login, repository_url
+    from mlops.snowflake.images import pinned_image, registry_login, repository_url
     from mlops.snowflake.session import open_session
 
     project = options.project(target=target)
@@ -128,21 +128,22 @@ def push(tag: str | None, target: str | None, connection: str | None, quiet: boo
         ) as session:
             repository = repository_url(session, path)
             login = registry_login(session)
-            digest = engine.push(
+            engine.push(
                 tag or f"{path.name}:{path.tag}",
                 f"{repository}/{path.name}",
                 path.tag,
                 login=login,
                 say=_progress(quiet or as_json),
             )
+            pinned = pinned_image(session, str(path))
     finally:
         engine.close()
     if as_json:
         from mlops.cli.output import print_json
 
-        print_json({"image": str(path), "repository": repository, "digest": digest})
+        print_json({"image": str(path), "repository": repository, "digest": pinned.partition("@")[2] or None})
     else:
-        click.echo(f"{path}@{digest}")
+        click.echo(pinned)
 
 
 def _path(target: Target) -> ImagePath:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,7 +12,6 @@ PLATFORM = "linux/amd64"
 """What Snowpark Container Services runs. Source: "Service specification reference", containers.image."""
 
 _WITHOUT = "mlops image context FOLDER writes a folder that any builder takes"
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class EngineError(ProjectError):
@@ -96,8 +94,8 @@ class Engine:
         *,
         login: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda line: None,
-    ) -> str:
-        """Push a local image as ``repository:tag`` and return the digest that the registry keeps it under.
+    ) -> None:
+        """Push a local image as ``repository:tag``. Its digest is to be asked of the registry: podman tells another one.
 
         Raises:
             EngineError: there is no such image, or the registry refuses it.
@@ -108,34 +106,21 @@ class Engine:
             self._client.images.get(local).tag(repository, tag)
         except ImageNotFound as cause:
             raise EngineError(f"there is no image {local!r} here", hint=f"mlops image build --tag {local}") from cause
-        digests: list[str] = []
-
-        def heard(line: str) -> None:
-            digests.extend(_DIGEST.findall(line))
-            say(line)
-
         answers = self._client.api.push(
             repository, tag=tag, stream=True, decode=True, auth_config=dict(login) if login else {}
         )
-        error = _follow(answers, heard, digests)
+        error = _follow(answers, say)
         if error is not None:
             raise EngineError(
                 f"{repository}:{tag} cannot be pushed: {error}",
                 hint="the role needs WRITE on the image repository; is its registry one that this engine trusts?",
             )
-        if not digests:
-            raise EngineError(f"the engine told no digest of {repository}:{tag}", hint="push it again")
-        return digests[-1]
 
 
-def _follow(
-    answers: Iterable[Mapping[str, Any]], heard: Callable[[str], None], digests: list[str] | None = None
-) -> str | None:  # Any: JSON of the engine
+def _follow(answers: Iterable[Mapping[str, Any]], heard: Callable[[str], None]) -> str | None:  # Any: JSON
     """Hand on what an engine says line by line; return its error, or None. An engine raises nothing by itself."""
     error = None
     for answer in answers:
-        if digests is not None and isinstance(answer.get("aux"), Mapping) and "Digest" in answer["aux"]:
-            digests.append(str(answer["aux"]["Digest"]))
         if "error" in answer:
             error = str(answer["error"]).strip()
         progress = answer.get("progressDetail")

@@ -10,7 +10,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from mlops import Partitions, Serving, node
+from mlops import Partitions, Resources, Serving, node
 
 
 @node(outputs=["numbers"])
@@ -52,6 +52,12 @@ def deaf(*, sign: str = "") -> bytes:
     """Give a sign, then compute in a library that looks at no signal."""
     Path(sign).write_text(str(os.getpid()))
     return hashlib.pbkdf2_hmac("sha256", b"", b"", 1_000_000_000)
+
+
+@node(outputs=["never"], resources=Resources(memory="512Mi"))
+def greedy(*, gigabytes: int = 2) -> int:
+    """Ask for more memory than its container may have."""
+    return len(b"x" * (gigabytes << 30))
 
 
 @node(outputs=["answer"])
