@@ -116,7 +116,7 @@ class ContainerRuntime:
         import docker
 
         full = f"{self._registry or LOCAL_REGISTRY}{_repository_in_lower_case(without_registry(name))}"
-        with_tag = full if "@" in full or ":" in full.rpartition("/")[2] else f"{full}:latest"
+        with_tag = _one_way(full)
         reason = "is not in the container engine"
         if self._registry is not None:
             try:
@@ -324,6 +324,15 @@ def _repository_in_lower_case(path: str) -> str:
     """/DB/SCHEMA/REPO/image:tag as registries want it; an image's own name and tag are as they are written."""
     repository, _, image = path.rpartition("/")
     return f"{repository.lower()}/{image}"
+
+
+def _one_way(name: str) -> str:
+    """Return an image's name with a digest or a tag: engines do not take both, and a digest says more."""
+    tagged, at, digest = name.partition("@")
+    folder, slash, image = tagged.rpartition("/")
+    if at:
+        return f"{folder}{slash}{image.partition(':')[0]}@{digest}"
+    return tagged if ":" in image else f"{tagged}:latest"
 
 
 def _said(error: Exception) -> str:

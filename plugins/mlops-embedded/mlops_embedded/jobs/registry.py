@@ -10,6 +10,8 @@ LOCAL_REGISTRY = "embedded.registry.localhost"
 """The host in `repository_url` where no registry was named: images are in the engine under this name, and never looked
 up on a network."""
 _SECONDS = 5.0
+_MOST = 1000
+"""Repositories in one answer; registries refuse to be asked for more."""
 _MANIFESTS = ", ".join(
     ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 )
@@ -20,7 +22,7 @@ def images_in(registry: str) -> dict[str, str | None]:
     connection = http.client.HTTPConnection(registry, timeout=_SECONDS)
     try:
         found = {}
-        for repository in _get(connection, "/v2/_catalog?n=10000").get("repositories") or ():
+        for repository in _get(connection, f"/v2/_catalog?n={_MOST}").get("repositories") or ():
             for tag in _get(connection, f"/v2/{repository}/tags/list").get("tags") or ():
                 found[f"/{repository}:{tag}"] = _digest(connection, repository, tag)
         return found

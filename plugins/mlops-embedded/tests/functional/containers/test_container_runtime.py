@@ -244,6 +244,28 @@ def test_a_repository_shows_its_images_and_a_tag_is_looked_up_anew(
     assert (logs(sql, "MOVED_ONE"), logs(sql, "MOVED_TWO")) == ("yes", "")
 
 
+def test_a_job_runs_the_digest_that_it_names_whatever_was_pushed_later(
+    sql: Sql, engine: docker.DockerClient, built: Image, repository: str, registry: str | None
+) -> None:
+    if registry is None:
+        pytest.skip("there is no registry on this machine: an engine's own images have no digest of a registry")
+    push(engine, built, f"{repository}/pinned", "1", registry)
+    [digest] = [
+        row["digest"]
+        for row in sql("SHOW IMAGES IN IMAGE REPOSITORY EMBEDDED.PUBLIC.IMAGES")
+        if row["image_name"] == "pinned"
+    ]
+    push(engine, engine.images.get(BASE), f"{repository}/pinned", "1", registry)
+    engine.images.remove(f"{repository}/pinned:1")
+    image = f"/embedded/public/images/pinned:1@{digest}"
+    one = {"name": "main", "image": image, "command": ["sh", "-c", "echo $FROM_IMAGE"]}
+
+    sql(job(yaml.safe_dump({"spec": {"containers": [one]}}), "NAME = PINNED"))
+
+    assert logs(sql, "PINNED") == "yes"
+    assert "pinned" in {row["image_name"] for row in sql("SHOW IMAGES IN IMAGE REPOSITORY EMBEDDED.PUBLIC.IMAGES")}
+
+
 def test_an_image_that_is_nowhere_is_refused_with_where_to_put_it(sql: Sql, repository: str) -> None:
     spec = yaml.safe_dump({"spec": {"containers": [{"name": "main", "image": "/embedded/public/images/none:1"}]}})
 
