@@ -100,4 +100,12 @@ class Project:
         """
         from mlops.compile.wanted import wanted_deployment
 
-        return wanted_deployment(self, pipeline, environ=os.environ, image=image, tell=tell)
+        return wanted_deployment(
+            self.graph(pipeline),
+            self.settings,
+            node_names={name for node in self.registry.nodes for name in (node.name, node.full_name)},
+            storable=self.serializers.storable,
+            environ=os.environ,
+            image=image,
+            tell=tell,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -19,31 +19,31 @@ from mlops.pipeline import Stream
 from mlops.project_file import place_of
 
 if TYPE_CHECKING:
-    from mlops.graph import Graph
-    from mlops.project import Project
+    from mlops.graph import Graph, Storable
+    from mlops.settings import Settings
     from mlops.targets import Target
 
 
 def wanted_deployment(
-    project: Project,
-    pipeline: str,
+    graph: Graph,
+    settings: Settings,
     *,
+    node_names: Collection[str],
+    storable: Storable,
     environ: Mapping[str, str],
     image: str | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Deployment:
-    """Return what Snowflake is to hold for a pipeline of the project; ``image`` is used in place of the target's.
+    """Return what Snowflake is to hold for a pipeline on the chosen target; ``image`` is used in place of the target's.
 
-    ``environ`` gives placeholders of job files a meaning. ``tell`` is given what is worth knowing and no error.
+    ``node_names`` are those of all installed nodes, short and full. ``environ`` gives placeholders of job files a meaning. ``tell`` is given what is worth knowing and no error.
 
     Raises:
-        UnknownNameError: there is no pipeline or no target of this name.
+        UnknownNameError: there is no target of the chosen name.
         PipelineError, SettingsError, ParameterError, SeveralError: everything that is wrong.
     """
-    graph = project.graph(pipeline)
-    settings = project.settings
     target = settings.chosen_target
-    _check_node_names(project, target)
+    _check_node_names(target, node_names, settings.file)
     if settings.allow_pickle:
         target = replace(target, env={**target.env, "MLOPS_ALLOW_PICKLE": "true"})
     layers = [
@@ -62,7 +62,7 @@ def wanted_deployment(
         parameters=settle(graph.nodes, layers),
         image=image,
         written=_job_files(graph, target, settings.root, placeholders_of(target, environ), tell),
-        storable=project.serializers.storable,
+        storable=storable,
     )
 
 
@@ -100,16 +100,15 @@ def _job_files(
     return written
 
 
-def _check_node_names(project: Project, target: Target) -> None:
+def _check_node_names(target: Target, known: Collection[str], file: str | None) -> None:
     """A name that no installed node has is a slip; one of another pipeline is not."""
-    known = {name for node in project.registry.nodes for name in (node.name, node.full_name)}
     problems: list[MlopsError] = []
     for name in target.nodes:
         if name not in known:
             similar = closest(name, known)
             problems.append(
                 SettingsError(
-                    place=place_of(project.settings.file, f"targets.{target.name}.nodes.{name}"),
+                    place=place_of(file, f"targets.{target.name}.nodes.{name}"),
                     problem="no installed node has this name",
                     hint=f"did you mean {similar!r}?" if similar else "mlops nodes list shows their names",
                 )
