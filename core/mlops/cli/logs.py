@@ -12,6 +12,7 @@ from mlops.cli.output import moment, print_json
 
 if TYPE_CHECKING:
     from mlops.operate.log_lines import LogLine
+    from mlops.operate.operations import Job, Operations
 
 
 @click.command()
@@ -41,20 +42,29 @@ def logs(
 ) -> None:
     """Show the log of a NODE: of the newest run in which it has started, or of --run.
 
-    It is read from the container while that is there, and after that from the account's event table.
+    It is read from the container while that is there, and after that from the account's event table. A node that serves
+    is a service, and has one log.
 
     \b
     Examples:
       mlops logs train_model
       mlops logs train_model -f --target prod
     """
+    from mlops.errors import UnknownNameError
     from mlops.operate.deployed import task_of
-    from mlops.operate.logs import follow_log, node_log, task_run_of
+    from mlops.operate.logs import follow_log, node_log, service_of, task_run_of
 
     project = options.project(target=target)
     with operations_of(project, connection) as operations:
         known = [pipeline_in(operations, project, pipeline)] if pipeline else pipelines_in(operations, project)
-        found, task = task_of(known, node)
+        try:
+            found, task = task_of(known, node)
+        except UnknownNameError:
+            service = service_of(operations, known, node)
+            if service is None:
+                raise
+            _tell_service(operations, service, lines=lines, instance=instance, follow=follow, raw=raw, as_json=as_json)
+            return
         full = next(one for one in task.nodes if node in (one, one.rpartition(":")[2]))
         row = task_run_of(operations, found, task, run, node=node)
         alone = len(task.nodes) == 1
@@ -72,6 +82,26 @@ def logs(
                     "lines": shown})  # fmt: skip
         return
     for line in log.lines:
+        _tell(line, raw=raw)
+
+
+def _tell_service(
+    operations: Operations, service: Job, *, lines: int, instance: int, follow: bool, raw: bool, as_json: bool
+) -> None:
+    from mlops.operate.logs import follow_service, service_log
+
+    if not as_json:
+        click.echo(f"service {service.name}, {service.status}", err=True)
+    if follow:
+        for line in follow_service(operations, service, lines=lines, instance=instance):
+            _tell(line, raw=raw or as_json)
+        return
+    found = service_log(operations, service, lines=lines, instance=instance)
+    if as_json:
+        shown = [{"time": moment(one.moment) or None, "level": one.level, "text": one.text} for one in found]
+        print_json({"service": service.name, "status": service.status, "lines": shown})
+        return
+    for line in found:
         _tell(line, raw=raw)
 
 

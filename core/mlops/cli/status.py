@@ -46,12 +46,18 @@ def status(
       mlops status churn --target prod
       mlops status churn --format html -o churn.html
     """
+    from msgspec.structs import replace
+
     from mlops.operate.status import status_of
 
     project = options.project(target=target)
     with operations_of(project, connection) as operations:
         wanted = [pipeline_in(operations, project, pipeline)] if pipeline else pipelines_in(operations, project)
         found = status_of(operations, wanted, target=project.settings.target)
+        if pipeline is not None:
+            names = _services(installed(project, wanted[0]), wanted[0])
+            there = tuple(one for name in names if (one := operations.service(name)) is not None)
+            found = [replace(found[0], services=there)]
         where = place_of(operations)
     if as_json:
         print_json({"target": project.settings.target, "place": where, "pipelines": [status_row(one) for one in found]})
@@ -85,6 +91,7 @@ def status_row(one: PipelineStatus) -> dict[str, Any]:  # Any: JSON
             }
             for task in pipeline.tasks
         ],
+        "services": [{"service": each.name, "status": each.status} for each in one.services],
         "last_run": None if one.last is None else run_row(one.last),
     }
 
@@ -148,6 +155,7 @@ def _head(one: PipelineStatus, where: str) -> list[str]:
         lines.append(f"  deployed for {versions}")
     lines.append(f"  last run  {_last(one.last)}")
     lines.append(f"  next run  {moment(one.next) or _no_next(one)}")
+    lines += [f"  service   {each.name}  {each.status.lower()}" for each in one.services]
     if pipeline.deploy is not None:
         lines.append(
             f"  a deploy goes on, or was interrupted: {pipeline.deploy} (mlops deploy {pipeline.name} finishes it)"
@@ -183,7 +191,14 @@ def installed(project: Project, pipeline: DeployedPipeline) -> Graph | None:
         graph = project.graph(pipeline.name)
     except MlopsError:
         return None
-    return graph if {node.full_name for node in graph.nodes} == set(pipeline.nodes) else None
+    in_tasks = {node.full_name for node in graph.nodes if node.serving is None}
+    return graph if in_tasks == set(pipeline.nodes) else None
+
+
+def _services(graph: Graph | None, pipeline: DeployedPipeline) -> list[str]:
+    from mlops.compile.names import service_name
+
+    return [service_name(pipeline.name, node.name) for node in graph.nodes if node.serving] if graph else []
 
 
 def _last(last: RunOutcome | None) -> str:

@@ -41,6 +41,9 @@ def parse(raw: str) -> LogLine:
     trace = attributes.get("exception.stacktrace")
     if isinstance(trace, str) and trace.strip() and trace.strip() not in text:
         text = f"{text}\n{trace.rstrip()}"
+    hint = attributes.get("mlops.hint")
+    if isinstance(hint, str) and hint:
+        text = f"{text}\nhint: {hint}"
     node = attributes.get("mlops.node")
     return LogLine(
         raw,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
+from mlops.compile.names import service_name
+from mlops.deploy.ownership import ownership_of
 from mlops.errors import RunError
 from mlops.operate.deployed import DeployedPipeline, DeployedTask
 from mlops.operate.graph_runs import find_run, runs_of
@@ -109,27 +111,82 @@ def follow_log(
     Raises:
         RunError: as ``node_log`` does, once the task has ended.
     """
+    seen = False
+
+    def look() -> tuple[list[str] | None, bool]:
+        ended = _has_ended(operations, pipeline, run)  # before the log is read, so that nothing of its end is missed
+        job = operations.job_of(run)
+        if job is None:
+            return None, ended
+        raw = operations.container_log(job.name, instance=instance, container=CONTAINER, lines=MOST_LINES)
+        return None if raw is None else raw.splitlines(), ended
+
+    for line in _growing(look, node=node, lines=lines, sleep=sleep):
+        seen = True
+        yield line
+    if not seen:
+        yield from node_log(operations, pipeline, run, node=node, lines=lines, alone=alone).lines
+
+
+def service_of(operations: Operations, pipelines: Sequence[DeployedPipeline], node: str) -> Job | None:
+    """Return the long-running service that a node is, in one of these pipelines; None if it is none."""
+    for pipeline in pipelines:
+        found = operations.service(service_name(pipeline.name, node.rpartition(":")[2]))
+        owner = ownership_of(found.comment) if found is not None else None
+        if owner is not None and owner.pipeline == pipeline.name and any(_is(node, one) for one in owner.nodes):
+            return found
+    return None
+
+
+def service_log(operations: Operations, service: Job, *, lines: int, instance: int = 0) -> tuple[LogLine, ...]:
+    """Return the last lines of a long-running service; what the event table has of the last day when it is at rest.
+
+    Raises:
+        RunError: neither its container is there nor an event table.
+    """
+    raw = operations.container_log(service.name, instance=instance, container=CONTAINER, lines=lines)
+    if raw is None:
+        kept = operations.kept_log(service.name, since=time.time() - 86400, instance=instance, container=CONTAINER)
+        if kept is None:
+            raise RunError(
+                f"service {service.name} is {service.status}, and the account keeps no logs",
+                hint="set an event table for the account (ALTER ACCOUNT SET EVENT_TABLE = …)",
+            )
+        return tuple(parse(line) for _, line in kept)[-lines:]
+    return tuple(map(parse, raw.splitlines()))
+
+
+def follow_service(
+    operations: Operations,
+    service: Job,
+    *,
+    lines: int,
+    instance: int = 0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[LogLine]:
+    """Yield the last lines of a long-running service and then each that is added, for as long as the service is there."""
+
+    def look() -> tuple[list[str] | None, bool]:
+        raw = operations.container_log(service.name, instance=instance, container=CONTAINER, lines=MOST_LINES)
+        return None if raw is None else raw.splitlines(), operations.service(service.name) is None
+
+    return _growing(look, node=None, lines=lines, sleep=sleep)
+
+
+def _growing(
+    look: Callable[[], tuple[list[str] | None, bool]], *, node: str | None, lines: int, sleep: Callable[[float], None]
+) -> Iterator[LogLine]:
+    """Yield the end of a log and what is added to it; ``look`` gives its lines, if it is there, and whether it has ended."""
     seen: list[str] | None = None
     pause = 0.25
     while True:
-        ended = _has_ended(operations, pipeline, run)
-        job = operations.job_of(run)
-        raw = None
-        if job is not None:
-            raw = operations.container_log(job.name, instance=instance, container=CONTAINER, lines=MOST_LINES)
-        if raw is not None:
-            now = raw.splitlines()
-            if seen is None:
-                fresh = list(_of_node(now, node, lines))
-            else:
-                added = unseen(seen, now)
-                fresh = list(_of_node(added, node, len(added)))
-            pause = 0.25 if fresh else pause
-            seen = now
+        now, ended = look()
+        if now is not None:
+            added = now if seen is None else unseen(seen, now)
+            fresh = _of_node(added, node, lines if seen is None else len(added))
+            pause, seen = 0.25 if fresh else pause, now
             yield from fresh
         if ended:
-            if seen is None:
-                yield from node_log(operations, pipeline, run, node=node, lines=lines, alone=alone).lines
             return
         sleep(pause)
         pause = min(pause * 1.3, 5.0)
@@ -142,9 +199,13 @@ def _has_ended(operations: Operations, pipeline: DeployedPipeline, run: TaskRun)
     return all(row.state in _TASK_ENDED for row in same)
 
 
-def _of_node(raw: Sequence[str], node: str, count: int) -> tuple[LogLine, ...]:
+def _is(node: str, full_name: str) -> bool:
+    return node in (full_name, full_name.rpartition(":")[2])
+
+
+def _of_node(raw: Sequence[str], node: str | None, count: int) -> tuple[LogLine, ...]:
     """Return the last lines that are of a node, or of none: nodes of one group share a container."""
-    found = [line for line in map(parse, raw) if line.node in (None, node)]
+    found = [line for line in map(parse, raw) if node is None or line.node in (None, node)]
     return tuple(found[-count:]) if count else ()
 
 

@@ -65,12 +65,13 @@ class TaskRun(Struct, frozen=True):
 
 
 class Job(Struct, frozen=True):
-    """A job service: what a task's statement started. ``instances`` counts its replicas."""
+    """A job that a task's statement started, or a long-running service. ``instances`` counts its replicas."""
 
     name: str
     status: str = ""
     message: str = ""
     instances: int = 1
+    comment: str = ""
 
 
 class Operations(Protocol):

@@ -8,16 +8,20 @@ from msgspec import Struct
 
 from mlops.operate.deployed import DeployedPipeline
 from mlops.operate.graph_runs import as_ended, next_run, outcome_of, runs_of
-from mlops.operate.operations import Operations, TaskRun
+from mlops.operate.operations import Job, Operations, TaskRun
 from mlops.runs.outcome import RunOutcome, State
 
 
 class PipelineStatus(Struct, frozen=True):
-    """How a deployed pipeline stands. ``last`` is the newest run of the last seven days, also one that goes on."""
+    """How a deployed pipeline stands. ``last`` is the newest run of the last seven days, also one that goes on.
+
+    ``services`` are its long-running ones that were asked for.
+    """
 
     pipeline: DeployedPipeline
     last: RunOutcome | None = None
     next: float | None = None
+    services: tuple[Job, ...] = ()
 
     @property
     def state(self) -> str:

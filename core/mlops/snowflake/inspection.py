@@ -11,7 +11,7 @@ from snowflake.core.grant import Grantees
 from mlops.compile.privileges import Held
 from mlops.operate.inspection import PoolState, Visitor
 from mlops.snowflake.identifiers import quoted, stored_parts
-from mlops.snowflake.operations import refusals
+from mlops.snowflake.refusals import refusals
 
 if TYPE_CHECKING:
     from mlops.snowflake.session import SnowflakeSession

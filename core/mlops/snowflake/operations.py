@@ -7,20 +7,17 @@ started: these are the statements here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from snowflake.connector import DictCursor
-from snowflake.connector.errors import Error as ConnectorError
-from snowflake.core.exceptions import APIError, ForbiddenError, NotFoundError, UnauthorizedError
-from snowflake.core.exceptions import SnowflakePythonError as SdkError
 
 from mlops.errors import AccountError
 from mlops.operate.operations import Job, LiveTask, TaskRun
 from mlops.snowflake.identifiers import qualified, quoted, stored
+from mlops.snowflake.refusals import MissingError, RejectedError, refusals
 
 if TYPE_CHECKING:
     from snowflake.core.service import ServiceResource
@@ -157,16 +154,16 @@ class SnowflakeOperations:
         try:
             with refusals(f"service {name}"):
                 found = self._service(name).fetch()
-        except _Missing:
+        except MissingError:
             return None
-        return Job(found.name, found.status or "", "", found.target_instances or 1)
+        return Job(stored(found.name), found.status or "", "", found.target_instances or 1, found.comment or "")
 
     def container_log(self, job: str, *, instance: int, container: str, lines: int) -> str | None:
         """Return the last lines that a container wrote, or None when the container is gone, or is not there yet."""
         try:
             with refusals(f"the log of {job}"):
                 return self._service(job).get_service_logs(str(instance), container, lines) or ""
-        except (_Missing, _Rejected):
+        except (MissingError, RejectedError):
             return None
 
     def kept_log(self, job: str, *, since: float, instance: int, container: str) -> Iterable[tuple[float, str]] | None:
@@ -212,42 +209,6 @@ class SnowflakeOperations:
             cursor.execute(sql, values)
             rows: list[dict[str, Any]] = cursor.fetchall()
             return rows
-
-
-class _Missing(AccountError):
-    """Snowflake has no such object, or the role may not see it."""
-
-
-class _Rejected(AccountError):
-    """Snowflake does not do what it was asked for."""
-
-
-@contextmanager
-def refusals(what: str) -> Iterator[None]:
-    """Turn what Snowflake's packages raise into an ``AccountError`` that says what was asked for."""
-    try:
-        yield
-    except NotFoundError as cause:
-        raise _Missing(
-            f"{what}: it does not exist, or the role may not see it", hint="see mlops doctor and mlops grants"
-        ) from cause
-    except (ForbiddenError, UnauthorizedError) as cause:
-        raise AccountError(f"{what}: {_said(cause)}", hint="mlops grants prints the privileges a role needs") from cause
-    except APIError as cause:
-        raise _Rejected(f"{what}: {_said(cause)}") from cause
-    except (SdkError, ConnectorError) as cause:
-        raise AccountError(f"{what}: {_said(cause)}") from cause
-
-
-def _said(cause: Exception) -> str:
-    """Return what Snowflake said, without the client's words around it."""
-    body = getattr(cause, "body", None)
-    if isinstance(body, (str, bytes)):
-        try:
-            return " ".join(str(json.loads(body)["message"]).split())
-        except (ValueError, KeyError, TypeError):
-            pass
-    return " ".join(str(getattr(cause, "raw_msg", None) or cause).split())
 
 
 def _live(task: Task) -> LiveTask:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from .conftest import Shop, create, sales
+from mlops.deploy.ownership import Ownership, comment_of
+
+from .conftest import IMAGE, Shop, create, line, sales
 
 TASKS = "/api/v2/databases/EMBEDDED/schemas/PUBLIC/tasks"
 
@@ -212,6 +217,30 @@ def test_logs_that_are_followed_end_with_the_node(shop: Shop) -> None:
     result = shop.run("logs", "train", "-f")
 
     assert [line.split()[-1] for line in result.stdout.splitlines()] == ["fitting", "fitted"]
+
+
+@pytest.fixture
+def serving(shop: Shop) -> Iterator[None]:
+    """A service of the pipeline, as a deployment makes it of a node that serves."""
+    container = {"name": "main", "image": IMAGE, "args": [f"{line('listening')}; echo ready; exec sleep 60"]}
+    specification = yaml.safe_dump({"spec": {"containers": [container]}})
+    comment = comment_of(Ownership("shop", "sales", ("shop:serve",)))
+    shop.sql(
+        f"CREATE SERVICE SALES_SERVE IN COMPUTE POOL POOL FROM SPECIFICATION $${specification}$$ COMMENT = '{comment}'"
+    )
+    yield
+    shop.sql("DROP SERVICE SALES_SERVE")
+
+
+def test_a_node_that_serves_has_the_log_of_its_service(shop: Shop, serving: None) -> None:
+    until = time.monotonic() + 20
+    while "ready" not in (said := shop.run("logs", "serve")).stdout and time.monotonic() < until:
+        time.sleep(0.05)
+    found = shop.json("logs", "shop:serve")
+
+    assert said.stdout.splitlines()[0].endswith("INFO    listening")
+    assert found["service"] == "SALES_SERVE"
+    assert [one["text"] for one in found["lines"]] == ["listening", "ready"]
 
 
 @pytest.mark.parametrize(
