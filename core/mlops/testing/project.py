@@ -78,12 +78,13 @@ class TemporaryProject:
     def deploy(
         self, pipeline: str, *, account: InMemoryAccount | None = None, target: str = TARGET, prune: bool = False
     ) -> Deployed:
-        """Deploy a pipeline to an account in memory, an empty one where none is given.
+        """Deploy a pipeline to an account in memory, an empty one where none is given; hooks are called as in a deploy.
 
         Raises:
-            MlopsError: the pipeline is not right, or the plan is blocked.
+            MlopsError: the pipeline is not right, a guard vetoes, or the plan is blocked.
         """
-        return deploy_in_memory(self.deployment(pipeline, target=target), account or InMemoryAccount(), prune=prune)
+        deployment = self.deployment(pipeline, target=target)
+        return deploy_in_memory(deployment, account or InMemoryAccount(), self.project.discovery.known, prune=prune)
 
     def close(self) -> None:
         """Remove what was installed for the test; the fixtures do so by themselves."""

@@ -12,9 +12,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.event_v2 import InputDataset, Job, JobEvent, OutputDataset, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import (
     dataset_version_dataset,
+    documentation_job,
     error_message_run,
     execution_parameters_run,
     job_type_job,
@@ -78,6 +79,34 @@ def node_ended(run: Any, node: Node, outcome: Any) -> RunEvent:
         inputs=_inputs(run, node),
         outputs=[_output(run, record) for record in outcome.outputs],
     )
+
+
+def deployed(deployment: Any) -> list[JobEvent]:
+    """Return a job event for a pipeline that was deployed and for each node of it, with the task that runs it."""
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    place = f"{deployment.database}.{deployment.schema}"
+    described = {deployment.pipeline: ("PIPELINE", f"task graph {place}.{deployment.root.name}")}
+    for task in deployment.tasks:
+        for node in task.nodes:
+            described[f"{deployment.pipeline}.{node.partition(':')[2]}"] = (
+                "NODE",
+                f"{node} in task {place}.{task.name}",
+            )
+    return [
+        JobEvent(
+            eventTime=now,
+            producer=PRODUCER,
+            job=Job(
+                _namespace(),
+                name,
+                {
+                    "jobType": job_type_job.JobTypeJobFacet("BATCH", "MLOPS", kind),
+                    "documentation": documentation_job.DocumentationJobFacet(text),
+                },
+            ),
+        )
+        for name, (kind, text) in described.items()
+    ]
 
 
 def _event(

@@ -11,7 +11,7 @@ from mlops import hookimpl
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
-    from openlineage.client.event_v2 import RunEvent
+    from openlineage.client.event_v2 import JobEvent, RunEvent
 
     from mlops import Node
 
@@ -70,7 +70,18 @@ def on_node_error(run: Any, node: Node, outcome: Any) -> None:
         _emit(client, events.node_ended(run, node, outcome))
 
 
-def _emit(client: OpenLineageClient, event: RunEvent) -> None:
+@hookimpl
+def after_deploy(deployment: Any, plan: Any) -> None:
+    """Emit a job event for the pipeline and each of its nodes: they are there now, though none has run yet."""
+    del plan
+    if client := _client():
+        from mlops_openlineage import events
+
+        for event in events.deployed(deployment):
+            _emit(client, event)
+
+
+def _emit(client: OpenLineageClient, event: RunEvent | JobEvent) -> None:
     client.emit(event)
 
 

@@ -45,6 +45,11 @@ def lineage(mlops_project, tmp_path, monkeypatch):
         outcome = mlops_project.run("traced", **words)
         return outcome, [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
+    def deploy():
+        deployed = mlops_project.deploy("traced")
+        return deployed, [json.loads(line) for line in file.read_text().splitlines()]
+
+    run.deploy = deploy
     yield run
     hooks._client_of.cache_clear()
 
@@ -97,6 +102,16 @@ def test_an_attempt_that_fails_is_told_with_its_error_and_so_is_the_run(lineage)
     assert {one["key"]: one["value"] for one in failed["run"]["facets"]["executionParameters"]["parameters"]} == {
         "wrong": "True"
     }
+
+
+def test_a_deployment_tells_the_jobs_that_are_there_now(lineage):
+    deployed, events = lineage.deploy()
+
+    jobs = {event["job"]["name"]: event["job"]["facets"] for event in events}
+    assert deployed.warnings == ()
+    assert jobs.keys() == {"traced", "traced.make", "traced.use"}
+    assert jobs["traced.use"]["documentation"]["description"] == "traced-nodes:use in task TESTS.PUBLIC.TRACED$USE"
+    assert not any("run" in event for event in events)
 
 
 def test_a_place_that_cannot_be_written_to_is_a_warning_and_no_failure(lineage, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Observers that make a span of each run and of each attempt of a node. Quiet until an exporter is configured."""
+"""Observers that make a span of each run, attempt of a node, deployment and fallback. Quiet until an exporter is configured."""
 
 from __future__ import annotations
 
@@ -39,6 +39,24 @@ def after_node_run(run: Any, node: Node, outcome: Any) -> None:
 def on_node_error(run: Any, node: Node, outcome: Any) -> None:
     """Make the span of an attempt that failed, with the exception as its event."""
     after_node_run(run, node, outcome)
+
+
+@hookimpl
+def on_auth_fallback(fallback: Any) -> None:
+    """Make a span with the status error, for an alert: a session was made with other credentials than were wanted."""
+    if configured():
+        from mlops_opentelemetry.spans import fallback_span
+
+        fallback_span(fallback)
+
+
+@hookimpl
+def after_deploy(deployment: Any, plan: Any) -> None:
+    """Make a span of a deployment that has written something, with what it wrote."""
+    if configured():
+        from mlops_opentelemetry.spans import deployment_span
+
+        deployment_span(deployment, plan)
 
 
 def configured() -> bool:

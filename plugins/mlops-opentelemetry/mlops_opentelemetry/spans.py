@@ -76,6 +76,33 @@ def node_span(run: Any, node: Node, outcome: Any) -> None:
     span.end(end_time=_moment(outcome.ended))
 
 
+def deployment_span(deployment: Any, plan: Any) -> None:
+    """Make the span of a deployment, in a trace of its own; it ends now, and has no length."""
+    actions = [step.action.value for step in plan.steps]
+    span = tracer().start_span(
+        f"mlops deploy {deployment.pipeline}",
+        context=Context(),
+        kind=SpanKind.CLIENT,
+        attributes={
+            "mlops.pipeline": deployment.pipeline,
+            "mlops.target": deployment.target,
+            "mlops.place": f"{deployment.database}.{deployment.schema}",
+            "mlops.root": deployment.root.name,
+            **{f"mlops.version.{name}": version for name, version in deployment.versions.items()},
+            **{f"mlops.steps.{action}": actions.count(action) for action in dict.fromkeys(actions)},
+        },
+    )
+    span.end()
+
+
+def fallback_span(fallback: Any) -> None:
+    """Make the span of a session that was made with other credentials than were wanted."""
+    attributes = {"mlops.auth.wanted": fallback.wanted, "mlops.auth.used": fallback.used}
+    span = tracer().start_span("mlops auth fallback", context=Context(), attributes=attributes)
+    span.set_status(Status(StatusCode.ERROR, fallback.problem))
+    span.end()
+
+
 def _run_context(run: Any) -> SpanContext:
     digest = hashlib.sha256(f"{run.pipeline}/{run.run_id}".encode()).digest()
     return SpanContext(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 from mlops_opentelemetry.hooks import configured
@@ -100,6 +101,28 @@ def test_spans_of_nodes_in_processes_of_their_own_meet_in_one_trace(project, mon
     root = spans["mlops run traced"]["context"]["span_id"]
     assert spans["mlops node make"]["parent_id"] == spans["mlops node use"]["parent_id"] == root
     assert spans["mlops node use"]["attributes"]["mlops.executor"] == "process"
+
+
+def test_a_deployment_is_a_span_and_one_that_writes_nothing_is_none(project, exported):
+    first = project.deploy("traced")
+    project.deploy("traced", account=first.account)
+
+    (span,) = exported.get_finished_spans()
+    assert span.name == "mlops deploy traced"
+    assert span.attributes["mlops.place"] == "TESTS.PUBLIC"
+    assert span.attributes["mlops.version.traced-nodes"] == "1.0"
+    assert span.attributes["mlops.steps.create"] >= 2
+    assert first.warnings == ()
+
+
+def test_a_fallback_of_authentication_is_an_error_to_alert_on(exported):
+    from mlops_opentelemetry.hooks import on_auth_fallback
+
+    on_auth_fallback(SimpleNamespace(wanted="inherited", used="key pair", problem="no token"))
+
+    (span,) = exported.get_finished_spans()
+    assert span.attributes["mlops.auth.used"] == "key pair"
+    assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "no token")
 
 
 def test_an_exporter_that_is_not_installed_is_a_warning_that_says_what_to_install(project, monkeypatch):

@@ -21,3 +21,11 @@ def check_dataset(run: Any, node: Node, dataset: str, value: object) -> list[str
     from mlops_quality.violations import violations
 
     return violations(found, value)
+
+
+@hookimpl
+def check_deployment(deployment: Any) -> list[str]:
+    """Object to a deployment while a schema cannot be used: every container that meets it would fail at run time."""
+    from mlops_quality.schemas import unusable
+
+    return [f"{place}: {problem}" for place, problem in unusable(set(deployment.versions))]

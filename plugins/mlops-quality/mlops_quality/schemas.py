@@ -48,6 +48,19 @@ def schema_for(pipeline: str, distribution: str, dataset: str) -> Schema | None:
     return None
 
 
+def unusable(distributions: set[str]) -> list[tuple[str, str]]:
+    """Return the schemas of these distributions that cannot be used, each with the reason."""
+    found = []
+    for name, offered in sorted(_entry_points().items()):
+        for owner, value in offered:
+            if owner in distributions:
+                try:
+                    _loaded(owner, value)
+                except SchemaError as cause:
+                    found.append((f"the schema of {name!r}", cause.message))
+    return found
+
+
 @cache
 def _entry_points() -> dict[str, tuple[tuple[str, str], ...]]:
     """Return the distribution and the place of every schema, by the name of its entry point."""

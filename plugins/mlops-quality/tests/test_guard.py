@@ -8,11 +8,10 @@ import sys
 import pytest
 from mlops_quality import schemas
 
+from mlops import MlopsError
 from mlops.testing import check
 
 NODES = """
-import pandera.pandas as pa
-
 from mlops import Pipeline, node
 
 @node(outputs=["people", "total"])
@@ -33,11 +32,19 @@ def use(people) -> int:
     return len(people)
 
 guarded = Pipeline("guarded", nodes=["make", "use"])
-people = pa.DataFrameSchema({"name": pa.Column(str, unique=True), "age": pa.Column(int, pa.Check.in_range(0, 120))})
 not_a_schema = 42
 
-class People(pa.DataFrameModel):
-    age: int = pa.Field(ge=100)
+def people():
+    import pandera.pandas as pa
+    return pa.DataFrameSchema({"name": pa.Column(str, unique=True), "age": pa.Column(int, pa.Check.in_range(0, 120))})
+
+def older():
+    import pandera.pandas as pa
+
+    class People(pa.DataFrameModel):
+        age: int = pa.Field(ge=100)
+
+    return People
 """
 
 
@@ -104,7 +111,7 @@ def test_something_that_is_no_table_does_not_pass(project):
 
 
 def test_a_schema_of_one_pipeline_goes_before_that_of_every_pipeline(project):
-    outcome = project(people="people", guarded__people="People").run("guarded")
+    outcome = project(people="people", guarded__people="older").run("guarded")
 
     assert "greater_than_or_equal_to(100)" in outcome.errors["make"].message
 
@@ -115,6 +122,17 @@ def test_a_schema_that_cannot_be_used_does_not_let_the_table_pass(project, name,
 
     assert told in error.message
     assert error.hint
+
+
+def test_a_pipeline_is_not_deployed_while_a_schema_of_its_plugins_cannot_be_used(project):
+    with pytest.raises(
+        MlopsError, match="the schema of 'people': the schema guarded_nodes:gone of guarded-nodes cannot be"
+    ):
+        project(people="gone").deploy("guarded")
+
+
+def test_a_pipeline_whose_schemas_can_be_used_is_deployed(project):
+    assert project(people="people").deploy("guarded").applied.calls > 0
 
 
 def test_a_dataset_without_a_schema_passes_and_pandera_is_not_imported():
