@@ -167,8 +167,10 @@ def test_a_pipeline_is_deployed_to_an_account_in_memory_and_again_without_a_writ
     assert again.applied.calls == 0
 
 
-def test_job_files_are_compared_with_golden_ones(ordered, golden):
-    golden.check(ordered().job_files("both"))
+def test_what_is_compiled_is_compared_with_the_golden_files_beside_the_test(ordered, golden):
+    deployment = ordered().deployment("both")
+
+    golden.check({"tasks.txt": "".join(f"{task.name} {task.nodes} {task.predecessors}\n" for task in deployment.tasks)})
 
 
 def test_a_golden_file_that_differs_is_told_with_the_difference_and_rewritten_when_asked(ordered, tmp_path):

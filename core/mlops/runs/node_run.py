@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import time
 import traceback
@@ -15,12 +14,12 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 import mlops
-from mlops.context import Context, Metric
+from mlops.context import Metric
 from mlops.errors import AccountError, AuthenticationError, DatasetError, MlopsError, PluginError, VetoError
 from mlops.nodes import Node
-from mlops.parameters import as_objects
 from mlops.plugins.loading import load_function
-from mlops.runs.arguments import Inputs, Outputs, returned
+from mlops.runs.arguments import Outputs, returned
+from mlops.runs.calling import adopted, arguments_of, remove_leftovers, specifications
 from mlops.runs.logs import NodeLog, captured
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State
 from mlops.runs.services import Services
@@ -143,7 +142,7 @@ def run_node(
                 )
                 if own_log:
                     traceback.print_exc(file=log)
-            untold = _tracked(services, order, metrics, outcome.state is State.SUCCEEDED)
+            untold = _tracked(services, order, metrics, outcome.state is State.SUCCEEDED) if order.whole else ()
             if hooks and (order.whole or outcome.state is not State.SUCCEEDED):
                 event = "after_node_run" if outcome.state is State.SUCCEEDED else "on_node_error"
                 hooks.observe(event, run=order.run, node=node, outcome=outcome)
@@ -188,13 +187,13 @@ def _call_and_commit(
             problem = cause.message.partition(": ")[2]
             raise InputDatasetError(dataset=dataset, problem=problem, hint=cause.hint) from cause
 
-    _remove_leftovers(order)
-    outputs = Outputs(_specifications(order), node.outputs)
-    arguments = _arguments(order, function, load, outputs, services, metrics)
+    remove_leftovers(order)
+    outputs = Outputs(specifications(order), node.outputs)
+    arguments = arguments_of(order, function, load, outputs, services, metrics)
     values: dict[str, object] = {}
     if part is None or not part.idle:  # a replica whose part has no rows has nothing to do
         value = function(**arguments)
-        assigned = {**_adopted(order, outputs), **outputs.values_set}
+        assigned = {**adopted(order, outputs), **outputs.values_set}
         values = returned(value, outputs=node.outputs, assigned=assigned, node=node.name)
     if hooks and order.whole:
         _ask_guards(order, values, hooks)
@@ -296,85 +295,6 @@ def _ask_guards(order: Order, values: Mapping[str, object], hooks: Hooks) -> Non
         raise VetoError(f"what node {order.node.name!r} returned", told, hint=hint)
 
 
-def _arguments(
-    order: Order,
-    function: Callable[..., object],
-    load: Callable[[str, str | None], object],
-    outputs: Outputs,
-    services: Services,
-    metrics: list[Metric],
-) -> dict[str, object]:
-    """Return the function's arguments: only those that it names."""
-    node = order.node
-    hints = {} if all(parameter.exact for parameter in node.parameters) else _hints(function)
-    parameters = as_objects(order.parameters, node.parameters, hints)
-    arguments: dict[str, object] = {}
-    for name in node.arguments:
-        if name in node.services:
-            arguments[name] = services.get(name)
-        elif name == "inputs":
-            datasets = {
-                **node.inputs,
-                **{dataset: dataset for dataset in order.inputs if dataset not in node.datasets},
-            }
-            arguments[name] = Inputs(parameters, datasets, lambda dataset: load(dataset, None))
-        elif name == "outputs":
-            arguments[name] = outputs
-        elif name == "context":
-            arguments[name] = Context(
-                run_id=order.run.run_id,
-                pipeline=order.run.pipeline,
-                node=node.name,
-                attempt=order.attempt,
-                replica_index=order.replica_index,
-                replica_count=order.replica_count,
-                parameters=parameters,
-                logger=logging.getLogger(f"mlops.node.{node.name}"),
-                metrics=metrics,
-            )
-        elif name in node.inputs:
-            dataset = node.inputs[name]
-            arguments[name] = load(dataset, _FLAVOURS.get(node.input_types.get(dataset, "").partition(".")[0]))
-        elif name in parameters:
-            arguments[name] = parameters[name]
-    return arguments
-
-
-def _hints(function: Callable[..., object]) -> dict[str, object]:
-    from mlops.annotations import resolved
-
-    annotations = getattr(getattr(function, "__wrapped__", function), "__annotations__", {})
-    return {name: hint for name, text in annotations.items() if (hint := resolved(text, function)) is not None}
-
-
-def _specifications(order: Order) -> dict[str, object]:
-    default = {name: {"name": name, "path": os.path.join(order.folder, name)} for name in order.node.outputs}
-    return {**default, **order.specifications}
-
-
-def _remove_leftovers(order: Order) -> None:
-    """Remove what a killed attempt has written to the path that mlops offers for an output."""
-    if "outputs" in order.node.arguments:
-        for name in order.node.outputs:
-            path = os.path.join(order.folder, name)
-            if os.path.isfile(path):
-                os.unlink(path)
-
-
-def _adopted(order: Order, outputs: Outputs) -> dict[str, object]:
-    """Return the files that a function has written itself to the path of an output's specification."""
-    from pathlib import Path
-
-    files: dict[str, object] = {}
-    if "outputs" not in order.node.arguments:
-        return files
-    for name, specification in _specifications(order).items():
-        path = specification.get("path") if isinstance(specification, Mapping) else specification
-        if isinstance(path, str) and name not in outputs.values_set and os.path.exists(path):
-            files[name] = Path(path)
-    return files
-
-
 def error_info(cause: BaseException) -> ErrorInfo:
     """Return why a node failed, with the frames of mlops itself left out of the traceback."""
     frames = traceback.extract_tb(cause.__traceback__)
@@ -408,8 +328,5 @@ def _rfc3339(moment: float) -> str:
 
     return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-
-_FLAVOURS = {"pandas": "pandas", "polars": "polars", "pyarrow": "arrow"}
-"""What a reader's type hint asks a table to be, by the package of the type."""
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
