@@ -10,6 +10,7 @@ import pytest
 from mlops_churn.pipelines import churn
 
 from mlops import Pipeline
+from mlops.testing import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,3 +51,7 @@ def test_every_entry_point_names_a_function_and_the_pipeline_names_every_node() 
 def test_no_node_asks_whether_the_run_is_local() -> None:
     for source in Path(mlops_churn.__file__).parent.glob("*.py"):
         assert "is_local" not in source.read_text(encoding="utf-8")
+
+
+def test_the_plugin_keeps_the_contract() -> None:
+    assert check("mlops-churn", run=False).findings == ()
