@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
 
 from msgspec import Struct
@@ -32,6 +32,8 @@ from mlops.deploy.undo import Undo
 from mlops.errors import AccountError, MlopsError, SeveralError
 
 TASK = KINDS["Task"]
+_SHARED = (KINDS["ComputePool"], KINDS["ImageRepository"], KINDS["Stage"])
+_ON_POOLS = (KINDS["Service"], KINDS["ServiceFunction"])
 
 
 class Applied(Struct, frozen=True):
@@ -242,23 +244,30 @@ class _Work:
     # -- the changes
 
     def _change(self) -> None:
-        for kinds in (("ComputePool", "ImageRepository", "Stage"), ("Service",), ("ServiceFunction",)):
-            words = [KINDS[kind] for kind in kinds]
-            self._write(step for step in self.plan.steps if step.kind in words and step.wanted is not None)
+        shared = [step for step in self.plan.steps if step.kind in _SHARED and step.wanted is not None]
+        others = [[step for step in self.plan.steps if step.kind == kind and step.wanted] for kind in _ON_POOLS]
+        if any(others) or not self.plan.touches_tasks:
+            for steps in (shared, *others):
+                self._write(steps)
+            shared = []
         if self.plan.touches_tasks:
-            self._change_graph()
+            self._change_graph(shared)
         elif self.plan.resumes_root:
             self.calls.one(f"resume {self.root}", lambda: self.account.resume(self.root))
         self._drop([step for step in self.plan.of(Action.DROP) if step.kind != TASK])
 
-    def _change_graph(self) -> None:
+    def _change_graph(self, beside: Collection[Step]) -> None:
+        """Write the tasks, each when what is above it stands, and beside them what no task needs to be written."""
         if self.plan.root is not None and self.plan.root.started:
             self._suspend()
         self.calls.unblock = lambda: self.account.suspend(self.root)
         writes = {step.name: step for step in _tasks(self.plan, Action.CREATE, Action.CHANGE)}
         finalizers = [name for name, step in writes.items() if isinstance(step.wanted, Task) and step.wanted.finalize]
         first = {name: self._written(step) for name, step in writes.items() if name not in finalizers}
-        self.calls.ordered(first, written_above(self.plan.deployment.tasks, first))
+        above: dict[str, Collection[str]] = {**written_above(self.plan.deployment.tasks, first)}
+        for step in beside:
+            first[f"{step.kind} {step.name}"], above[f"{step.kind} {step.name}"] = self._written(step), frozenset()
+        self.calls.ordered(first, above)
         self._drop(_tasks(self.plan, Action.DROP))
         self._write(writes[name] for name in finalizers)
         self._resume()

@@ -66,9 +66,12 @@ def look(account: Account, deployment: Deployment, pool: Executor, *, reads: int
     whole = [*wanted, *(kind for kind in _OF_PIPELINE if kind not in wanted)]
     if reads is None:
         return _state(account, root, _read(account, deployment, [Task, *whole], pool))
-    found = {Task.__name__: _tasks(account, root)}
-    rest = wanted[: reads - 1] if _vouches(_state(account, root, found), deployment) else whole
-    return _state(account, root, {**found, **_read(account, deployment, rest, pool)})
+    first = wanted[: reads - 1]
+    found = _read(account, deployment, [Task, *first], pool)
+    state = _state(account, root, found)
+    if _vouches(state, deployment):
+        return state
+    return _state(account, root, {**found, **_read(account, deployment, whole[len(first) :], pool)})
 
 
 _BY_CHANGE: tuple[type[Object], ...] = (ComputePool, Service, Stage, ServiceFunction, ImageRepository)

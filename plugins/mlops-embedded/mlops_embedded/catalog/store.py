@@ -57,7 +57,8 @@ class Catalog:
         self._watchers: dict[str, list[Watcher]] = {}
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
+        # a process that is killed loses nothing; a power cut may lose the last commits, and leaves whole ones
+        self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
