@@ -36,7 +36,8 @@ _TIMEOUT_SECONDS = 7 * 24 * 3600
 """A container that says nothing for long is no engine that does not answer."""
 _OUT_OF_MEMORY = 137
 _NOT_STARTED = {"not found": 127, "no such file": 127, "permission denied": 126}
-_LOG_SECONDS = 10.0
+Output = Iterable[tuple[bytes | None, bytes | None]]
+"""What a container writes, piece by piece, each a text of its stdout or of its stderr."""
 logger = logging.getLogger("mlops_embedded.jobs")
 
 
@@ -205,6 +206,7 @@ class PreparedContainer:
                 nano_cpus=int(cpus * 10**9) or None,
             )  # fmt: skip
             try:
+                output = container.attach(stdout=True, stderr=True, stream=True, demux=True)
                 container.start()
             except docker.errors.APIError:
                 container.remove(force=True, v=True)
@@ -215,7 +217,7 @@ class PreparedContainer:
             log.end()
             code = next((code for words, code in _NOT_STARTED.items() if words in said.lower()), 125)
             return FailedRun(Exit(code, f"Container could not be started: {said}"))
-        return EngineRun(container, log, resources.memory_limit)
+        return EngineRun(container, output, log, resources.memory_limit)
 
 
 class FailedRun:
@@ -234,28 +236,25 @@ class FailedRun:
 
 
 class EngineRun:
-    """A container that runs; its output is followed until it ends, and it is removed then."""
+    """A container that runs; its output is read until it ends, and it is removed then.
 
-    def __init__(self, container: EngineContainer, log: ContainerLog, memory_limit: int | None) -> None:
-        self._container, self._log, self._memory_limit = container, log, memory_limit
+    The output is that of an attachment made before the start, whose end tells that the container has ended: the engine is
+    asked to wait only then, because podman waits, and follows a log, by looking again and again.
+    """
+
+    def __init__(self, container: EngineContainer, output: Output, log: ContainerLog, memory_limit: int | None) -> None:
+        self._container, self._output, self._log, self._memory_limit = container, output, log, memory_limit
         self._ended = threading.Event()
         self._terminated = False
-        self._followers = [
-            threading.Thread(target=self._follow, args=(stream,), name=f"{stream} of a container", daemon=True)
-            for stream in ("stdout", "stderr")
-        ]
-        for follower in self._followers:
-            follower.start()
 
     @property
     def facts(self) -> Mapping[str, Any]:
         return {"engine_id": self._container.id}
 
     def wait(self) -> Exit:
+        self._read()
         code = int(self._container.wait(timeout=None)["StatusCode"])
         self._ended.set()
-        for follower in self._followers:
-            follower.join(_LOG_SECONDS)
         self._log.end()
         self._container.reload()
         killed = bool(self._container.attrs["State"].get("OOMKilled"))
@@ -285,13 +284,12 @@ class EngineRun:
         with suppress(docker.errors.APIError):  # it has ended meanwhile
             self._container.kill(signal)
 
-    def _follow(self, stream: str) -> None:
+    def _read(self) -> None:
         try:
-            source = self._container.logs(
-                stdout=stream == "stdout", stderr=stream == "stderr", stream=True, follow=True
-            )
-            for text in source:
-                self._log.write(stream, text)
+            for texts in self._output:
+                for stream, text in zip(("stdout", "stderr"), texts, strict=True):
+                    if text:
+                        self._log.write(stream, text)
         except Exception:  # the engine went away: how the container ended says more
             logger.warning("the output of container %s was cut off", self._container.id, exc_info=True)
 
