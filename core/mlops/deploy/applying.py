@@ -177,20 +177,21 @@ class _Work:
             return self._go(lock, self._locked(lock))
 
     def _go(self, lock: Lock, name: str) -> Applied:
-        with kept(lock, name, self.account):
-            try:
+        whole = first = self.plan.lock is None
+        try:
+            with kept(lock, name, self.account):
                 self._check_root()
-            except BaseException:
-                self._unlock(name, lock, whole=True)
-                raise
-            try:
-                self._change()
-            except BaseException as cause:
-                whole = self.undo.all()
-                self._unlock(name, lock, whole=whole and self.plan.lock is None)
-                stopped = not isinstance(cause, Exception)
-                raise DeployFailedError(self.plan, cause, self.undo, stopped=stopped) from cause
-            warnings = self._unlock(name, lock, whole=True)
+                try:
+                    self._change()
+                except BaseException as cause:
+                    whole = False  # if undoing is interrupted, too
+                    whole = self.undo.all() and first
+                    stopped = not isinstance(cause, Exception)
+                    raise DeployFailedError(self.plan, cause, self.undo, stopped=stopped) from cause
+        except BaseException:
+            self._unlock(name, lock, whole=whole)  # what an interrupted deploy has left is still to be mended
+            raise
+        warnings = self._unlock(name, lock, whole=True)
         return Applied(self.calls.done, 0.0, self.plan.start_root, warnings)
 
     # -- the lock

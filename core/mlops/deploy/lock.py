@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
 import msgspec
@@ -30,7 +32,7 @@ from mlops.errors import AccountError
 
 BEAT_SECONDS = 10.0
 WATCH_SECONDS = 25.0
-"""How long a lock of another machine is watched before it counts as left behind."""
+"""How long a lock is watched whose holder may be gone, before it counts as left behind."""
 
 _KEY = "deploying"
 _HELD_HERE: set[str] = set()
@@ -38,10 +40,14 @@ _HELD_HERE: set[str] = set()
 
 
 class Lock(Struct, frozen=True, omit_defaults=True):
-    """What the comment of a lock says. ``suspended`` are tasks that stay suspended, ``abandoned`` that its holder gave up."""
+    """What the comment of a lock says. ``suspended`` are tasks that stay suspended, ``abandoned`` that its holder gave up.
+
+    ``host`` is for people: several machines may have the same. ``machine`` is where ``pid`` says something.
+    """
 
     id: str
     host: str
+    machine: str
     pid: int
     since: str
     root_started: bool
@@ -60,7 +66,7 @@ class LockLostError(AccountError):
 def new_lock(*, root_started: bool, suspended: tuple[str, ...] = ()) -> Lock:
     """Return a lock that this process is to hold."""
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Lock(uuid4().hex[:12], socket.gethostname(), os.getpid(), since, root_started, suspended)
+    return Lock(uuid4().hex[:12], socket.gethostname(), _machine(), os.getpid(), since, root_started, suspended)
 
 
 def lock_name(root: str, number: int = 1) -> str:
@@ -101,14 +107,17 @@ def task_of_lock(name: str) -> Task:
 def is_alive(
     held: Held[Task], account: Account, *, watch: float = WATCH_SECONDS, sleep: Callable[[float], None] = time.sleep
 ) -> bool:
-    """Tell whether the holder of a lock is still at work; for a holder on another machine that takes a while."""
+    """Tell whether the holder of a lock is still at work.
+
+    That takes a while unless its process is known to be gone: one that runs may be another with the same number.
+    """
     lock = lock_of(held)
     if lock is None or lock.abandoned:
         return False
     if lock.id in _HELD_HERE:
         return True
-    if lock.host == socket.gethostname():
-        return lock.pid != os.getpid() and _runs(lock.pid)
+    if lock.machine == _machine() and (lock.pid == os.getpid() or not _runs(lock.pid)):
+        return False
     watched = 0.0
     while watched < watch:
         sleep(1.0)
@@ -120,6 +129,16 @@ def is_alive(
         if seen.beat != lock.beat:
             return True
     return False
+
+
+def _machine() -> str:
+    """Return what tells this machine, since its last start, and the container we are in from all others."""
+    told = [socket.gethostname()]
+    with suppress(OSError):
+        told.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+    with suppress(OSError):
+        told.append(os.readlink("/proc/self/ns/pid"))
+    return sha256(" ".join(told).encode()).hexdigest()[:12]
 
 
 def _runs(pid: int) -> bool:

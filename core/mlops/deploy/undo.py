@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock as Mutex
 
-from mlops.compile.objects import ImageRepository, Task
+from msgspec.structs import replace
+
+from mlops.compile.objects import ImageRepository, Service, Task
 from mlops.deploy.account import Account, UnreachableError
 from mlops.deploy.calls import Calls
 from mlops.deploy.levels import levels_of
@@ -33,7 +35,15 @@ class Undo:
         self._reachable = True
 
     def touch(self, step: Step) -> None:
-        """Note that a step is about to be carried out; whether it was is not known if its answer is lost."""
+        """Note that a step is about to be carried out; whether it was is not known if its answer is lost.
+
+        A service is read before: a listing shows no specification, and one cannot be put back without.
+        """
+        with self._mutex:
+            if (step.kind, step.name) in self._touched:
+                return
+        if step.held is not None and isinstance(step.held.value, Service):
+            step = replace(step, held=self._account.find(Service, step.name) or step.held)
         with self._mutex:
             self._touched[step.kind, step.name] = step
 
@@ -85,10 +95,10 @@ class Undo:
             f"{step.kind} {step.name} is {'gone' if step.action is Action.DROP else 'as the deploy wrote it'}",
             lambda: self._account.put(held.value, held.comment or ""),
         )
-        if restored and step.action is Action.DROP and isinstance(held.value, Task):
+        if restored and step.action is Action.DROP:
             if held.started:
                 self._try(f"task {step.name} is suspended", lambda: self._account.resume(step.name))
-            self.lost.append(f"task {step.name} was dropped and made again: its history and grants are gone")
+            self.lost.append(f"{step.kind} {step.name} was dropped and made again: its history and grants are gone")
 
     def _drop(self, step: Step) -> None:
         """Drop what we created, if it is that: an object without our comment is somebody else's."""

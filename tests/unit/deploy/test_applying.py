@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from msgspec.structs import replace
 
-from mlops.compile.objects import Deployment, ServiceFunction, Stage, Task
+from mlops.compile.objects import Deployment, Service, ServiceFunction, Stage, Task
 from mlops.deploy import lock as locks
 from mlops.deploy.account import BusyError, UnreachableError
 from mlops.deploy.applying import (
@@ -320,7 +321,7 @@ def test_ctrl_c_puts_back_what_was_written(threads):
 @pytest.mark.parametrize("beats", [False, True])
 def test_a_lock_of_another_machine_is_watched_and_taken_over_only_if_it_is_silent(threads, beats):
     account = account_with(OLD, threads)
-    theirs = replace(locks.new_lock(root_started=True), host="elsewhere", pid=1)
+    theirs = replace(locks.new_lock(root_started=True), host="elsewhere", machine="another", pid=1)
     account.create(locks.task_of_lock("CHURN$$DEPLOY1"), locks.comment_of_lock(theirs))
     slept: list[float] = []
 
@@ -338,6 +339,67 @@ def test_a_lock_of_another_machine_is_watched_and_taken_over_only_if_it_is_silen
         apply(found, account, threads, sleep=sleep)
         assert holds(account, NEW)
         assert sum(slept) == locks.WATCH_SECONDS
+
+
+def test_a_lock_of_a_killed_process_whose_number_another_has_is_taken_over(threads):
+    account = account_with(OLD, threads)
+    theirs = replace(locks.new_lock(root_started=True), pid=os.getppid())
+    account.create(locks.task_of_lock("CHURN$$DEPLOY1"), locks.comment_of_lock(theirs))
+
+    deploy(account, NEW, threads)
+
+    assert holds(account, NEW)
+
+
+def test_a_plan_that_is_refused_keeps_what_an_interrupted_deploy_has_left_to_do(threads):
+    account = account_with(OLD, threads)
+    account.suspend("CHURN")
+    left = replace(locks.new_lock(root_started=True), abandoned=True)
+    account.create(locks.task_of_lock("CHURN$$DEPLOY1"), locks.comment_of_lock(left))
+    early = plan(account, NEW, threads)
+    account.resume("CHURN")
+
+    with pytest.raises(MovedError):
+        apply(early, account, threads)
+    account.suspend("CHURN")
+    deploy(account, NEW, threads)
+
+    assert holds(account, NEW)
+
+
+def test_the_holder_of_a_lock_is_silent_when_it_drops_it_so_that_it_does_not_come_back(threads):
+    account = account_with(OLD, threads)
+    beating: list[bool] = []
+
+    def look_on(call: str) -> None:
+        if call.startswith("drop Task CHURN$$DEPLOY"):
+            beating.append(any(one.name == "mlops-deploy-lock" for one in locks.threading.enumerate()))
+
+    account.before = look_on
+    deploy(account, NEW, threads)
+
+    assert beating == [False]
+
+
+def test_a_service_is_put_back_with_its_specification_which_a_listing_does_not_show(threads):
+    class Listing(InMemoryAccount):
+        def held(self, kind, prefix=""):
+            found = super().held(kind, prefix)
+            return [
+                replace(one, value=replace(one.value, specification="")) if kind is Service else one for one in found
+            ]
+
+    service = Service("CHURN_SERVE", "mlops-churn:serve", "P", "spec: 1")
+    account = Listing()
+    deploy(account, replace(OLD, services=(service,)), threads)
+    before = graph(account)
+    once = at(1, lambda: AccountError("no"))
+    account.before = lambda call: once(call) if call == "put Task CHURN$CHOOSE" else None
+
+    with pytest.raises(DeployFailedError):
+        deploy(account, replace(NEW, services=(replace(service, specification="spec: 2"),)), threads)
+
+    assert graph(account) == before
 
 
 def test_the_holder_of_a_lock_says_that_it_is_alive(threads):
