@@ -14,6 +14,7 @@ from mlops.cli.following import watch
 from mlops.cli.output import paint, print_json
 from mlops.cli.progress import MARKS
 from mlops.cli.run import LAST_LINES, parameters, run_row
+from mlops.errors import AccountError
 from mlops.quantities import duration
 from mlops.runs.outcome import RunOutcome, State
 
@@ -71,11 +72,13 @@ def trigger(
             click.echo(f"warning: suspended, and so passed over: {names} (mlops resume {found.name})", err=True)
         began = time.time()
         run = start(operations, found, config)
-        if run is None:
-            click.echo("it has started; Snowflake does not tell of it yet: mlops runs list --target NAME", err=True)
-            return 0
-        if not wait:
-            _tell_start(found.name, run, as_json=as_json)
+        if run is None and wait:
+            raise AccountError(
+                f"{found.name} has started, and cannot be watched: Snowflake does not tell of the run",
+                hint=f"look for it later: mlops runs list --target {project.settings.target}",
+            )
+        if run is None or not wait:
+            _tell_start(found.name, run, target=project.settings.target, as_json=as_json)
             return 0
         if not quiet and not as_json:
             click.echo(f"running {found.name} in Snowflake as {run} ({len(found.nodes)} nodes)", err=True)
@@ -147,8 +150,10 @@ def _last_lines(operations: Operations, pipeline: DeployedPipeline, outcome: Run
     return [line for one in log.lines for line in readable(one)][-LAST_LINES:]
 
 
-def _tell_start(pipeline: str, run: str, *, as_json: bool) -> None:
+def _tell_start(pipeline: str, run: str | None, *, target: str, as_json: bool) -> None:
     if as_json:
         print_json({"pipeline": pipeline, "run": run})
-        return
-    click.echo(f"{pipeline} runs in Snowflake as {run}")
+    elif run is None:
+        click.echo(f"{pipeline} has started; Snowflake does not tell of it yet: mlops runs list --target {target}")
+    else:
+        click.echo(f"{pipeline} runs in Snowflake as {run}")

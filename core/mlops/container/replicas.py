@@ -23,8 +23,8 @@ from mlops.runs.replicas import fits, part_folder
 if TYPE_CHECKING:
     from mlops.runs.stores import Stores
 
-PAUSE = 0.5
-"""Seconds between two looks at the stage."""
+PAUSE, LONGEST = 0.25, 5.0
+"""Seconds between two looks at the stage: the first ones, and those when nothing has come for long."""
 
 
 def note_failure(order: Order, outcome: NodeOutcome, job: str) -> None:
@@ -52,7 +52,9 @@ def wait_for_parts(
         RunError: a replica of this job has failed.
     """
     missing = set(range(order.replica_count))
+    pause = PAUSE
     while True:
+        before = len(missing)
         for index in sorted(missing):
             folder = part_folder(shared, index, order.replica_count)
             store = stores.at(folder)
@@ -65,7 +67,8 @@ def wait_for_parts(
                 )
         if not missing:
             return
-        sleep(PAUSE)
+        pause = PAUSE if len(missing) < before else min(pause * 1.3, LONGEST)
+        sleep(pause)
 
 
 def _failure(folder: str, order: Order, job: str) -> str | None:

@@ -11,6 +11,8 @@ from mlops.image.context import ImageContext
 PLATFORM = "linux/amd64"
 """What Snowpark Container Services runs. Source: "Service specification reference", containers.image."""
 
+_QUIET_SECONDS = 900
+"""How long an engine may say nothing: a large layer takes its time, and podman tells nothing of it."""
 _WITHOUT = "mlops image context FOLDER writes a folder that any builder takes"
 
 
@@ -36,7 +38,7 @@ class Engine:
                 hint=f"pip install 'mlops-framework[image]'; without an engine {_WITHOUT}",
             ) from cause
         try:
-            self._client = docker.from_env()
+            self._client = docker.from_env(timeout=_QUIET_SECONDS)
             self._client.ping()
         except (DockerException, OSError) as cause:
             raise EngineError(

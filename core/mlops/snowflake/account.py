@@ -6,7 +6,6 @@ resuming a whole graph at once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -38,6 +37,7 @@ from mlops.deploy.ownership import Object
 from mlops.errors import AccountError
 from mlops.snowflake import objects
 from mlops.snowflake.identifiers import quoted, stored
+from mlops.snowflake.refusals import body, said
 from mlops.snowflake.service_functions import create_function, drop_function, functions_in
 
 if TYPE_CHECKING:
@@ -211,51 +211,33 @@ def _refusals(what: str, place: str = "") -> Iterator[None]:
         yield
     except NotFoundError as cause:
         raise _MissingError(
-            f"{what}: {_said(cause)}" + (f" ({place})" if place else ""),
+            f"{what}: {said(cause)}" + (f" ({place})" if place else ""),
             hint="check the target's database and schema, and what the role may see: mlops doctor",
         ) from cause
     except ConflictError as cause:
-        kind = ExistsError if _code(cause) == _EXISTS or "already exists" in _said(cause) else BusyError
-        raise kind(f"{what}: {_said(cause)}", hint="the graph is being changed elsewhere: try again") from cause
+        kind = ExistsError if _code(cause) == _EXISTS or "already exists" in said(cause) else BusyError
+        raise kind(f"{what}: {said(cause)}", hint="the graph is being changed elsewhere: try again") from cause
     except (ForbiddenError, UnauthorizedError) as cause:
-        raise AccountError(f"{what}: {_said(cause)}", hint="mlops grants prints the privileges a role needs") from cause
+        raise AccountError(f"{what}: {said(cause)}", hint="mlops grants prints the privileges a role needs") from cause
     except ServerError as cause:
-        raise UnreachableError(f"{what}: {_said(cause)}") from cause
+        raise UnreachableError(f"{what}: {said(cause)}") from cause
     except APIError as cause:
-        if _code(cause) == _NOT_SUSPENDED or "is not suspended" in _said(cause):
-            raise BusyError(
-                f"{what}: {_said(cause)}", hint="the graph is being changed elsewhere: try again"
-            ) from cause
+        if _code(cause) == _NOT_SUSPENDED or "is not suspended" in said(cause):
+            raise BusyError(f"{what}: {said(cause)}", hint="the graph is being changed elsewhere: try again") from cause
         if cause.status in _TRANSIENT or not cause.status:
-            raise UnreachableError(f"{what}: {_said(cause)}") from cause
-        raise AccountError(f"{what}: {_said(cause)}") from cause
+            raise UnreachableError(f"{what}: {said(cause)}") from cause
+        raise AccountError(f"{what}: {said(cause)}") from cause
     except (RetryTimeoutError, OperationalError, InterfaceError) as cause:
-        raise UnreachableError(f"{what}: {_said(cause)}") from cause
+        raise UnreachableError(f"{what}: {said(cause)}") from cause
     except (HTTPError, OSError) as cause:
         raise UnreachableError(
             f"{what}: Snowflake does not answer ({type(cause).__name__})",
             hint="check the network and the account's host",
         ) from cause
     except (SdkError, ConnectorError) as cause:
-        raise AccountError(f"{what}: {_said(cause)}") from cause
-
-
-def _body(cause: Exception) -> dict[str, Any]:  # Any: JSON
-    body = getattr(cause, "body", None)
-    if isinstance(body, (str, bytes)):
-        with suppress(ValueError):
-            said = json.loads(body)
-            if isinstance(said, dict):
-                return said
-    return {}
+        raise AccountError(f"{what}: {said(cause)}") from cause
 
 
 def _code(cause: Exception) -> str:
-    body = _body(cause)
-    return str(body.get("error_code") or body.get("code") or "")
-
-
-def _said(cause: Exception) -> str:
-    """Return what Snowflake said, without the client's words around it."""
-    text = _body(cause).get("message") or getattr(cause, "raw_msg", None) or cause
-    return " ".join(str(text).split())
+    told = body(cause)
+    return str(told.get("error_code") or told.get("code") or "")

@@ -18,18 +18,15 @@ def repository_url(session: SnowflakeSession, path: ImagePath) -> str:
     Raises:
         AccountError: Snowflake refuses.
     """
-    from snowflake.core.exceptions import APIError
     from snowflake.core.image_repository import ImageRepository
 
-    try:
+    from mlops.snowflake.refusals import refusals
+
+    mend = "the role needs CREATE IMAGE REPOSITORY on the schema, or READ and WRITE on the repository"
+    with refusals(f"the image repository {'.'.join(path[:3])}", hint=mend):
         schema = session.root.databases[path.database].schemas[path.schema]
         schema.image_repositories.create(ImageRepository(name=path.repository), mode="if_not_exists")
         found = schema.image_repositories[path.repository].fetch()
-    except APIError as cause:
-        raise AccountError(
-            f"the image repository {'.'.join(path[:3])} is not to be had: {cause.status} {cause.reason}",
-            hint="the role needs CREATE IMAGE REPOSITORY on the schema, or READ and WRITE on the repository",
-        ) from cause
     return str(found.repository_url).removeprefix("https://")
 
 
@@ -37,10 +34,16 @@ def registry_login(session: SnowflakeSession) -> dict[str, str]:
     """Return user and password for the registry, made from this session and good for about an hour.
 
     It is what ``snow spcs image-registry token`` hands to ``docker login``; the connector has no public call for it.
+
+    Raises:
+        AccountError: Snowflake gives no token.
     """
+    from mlops.snowflake.refusals import refusals
+
     rest = session.connection.rest
     assert rest is not None, "a connection that is open has one"
-    data = rest._token_request("ISSUE")["data"]
+    with refusals("a token for the image registry"):
+        data = rest._token_request("ISSUE")["data"]
     token = {"token": data["sessionToken"], "expires_in": data["validityInSecondsST"]}
     return {"username": "0sessiontoken", "password": json.dumps(token)}
 
@@ -56,18 +59,13 @@ def pinned_image(session: SnowflakeSession, image: str) -> str:
     path = ImagePath.parsed(image)
     if path is None:
         return image
-    from snowflake.core.exceptions import APIError
+    from mlops.snowflake.refusals import refusals
 
     repository = session.root.databases[path.database].schemas[path.schema].image_repositories[path.repository]
-    try:
+    mend = "push the image first: mlops image push; the role needs READ on the repository"
+    with refusals(f"the images of {'.'.join(path[:3])}", hint=mend):
         images = list(repository.list_images_in_repository())
-    except APIError as cause:
-        raise AccountError(
-            f"the images of {'.'.join(path[:3])} cannot be listed: {cause.status} {cause.reason}",
-            hint="push the image first: mlops image push; the role needs READ on the repository",
-        ) from cause
     for one in images:
-        tags = one.tags if isinstance(one.tags, list) else str(one.tags or "").split(",")
-        if one.image_name == path.name and path.tag in tags:
+        if one.image_name == path.name and path.tag in (one.tags or "").split(","):
             return f"{image}@{one.digest}" if one.digest else image
     raise AccountError(f"there is no image {image}", hint="mlops image build, then mlops image push")
