@@ -28,7 +28,13 @@ _SIGNATURE = re.compile(r"\((.*)\)\s+RETURN", re.DOTALL)
 def create_function(
     session: SnowflakeSession, database: str, schema: str, wanted: ServiceFunction, comment: str, *, replace: bool
 ) -> None:
-    """Create a function, or with ``replace`` put it in the place of the one that is there.
+    """Create a function, or with ``replace`` put it in the place of the one that is there."""
+    with session.connection.cursor() as cursor:
+        cursor.execute(creation_of(database, schema, wanted, comment, replace=replace))
+
+
+def creation_of(database: str, schema: str, wanted: ServiceFunction, comment: str, *, replace: bool) -> str:
+    """Return the statement that creates a function; names are quoted, texts are literals.
 
     Raises:
         AccountError: a type is no type of SQL.
@@ -37,13 +43,11 @@ def create_function(
         if not _TYPE.match(kind):
             raise AccountError(f"function {wanted.name}: {kind!r} is no type of SQL")
     arguments = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.arguments.items())
-    statement = (
+    return (
         f"CREATE {'OR REPLACE ' if replace else ''}FUNCTION {qualified(database, schema, wanted.name)}({arguments}) "
         f"RETURNS {wanted.returns} SERVICE = {qualified(database, schema, wanted.service)} "
         f"ENDPOINT = {literal(wanted.endpoint)} COMMENT = {literal(comment)} AS {literal(wanted.path)}"
     )
-    with session.connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def functions_in(session: SnowflakeSession, database: str, schema: str, prefix: str) -> Iterator[Held[ServiceFunction]]:

@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from mlops_embedded.contract import Contract
 from mlops_embedded.life import EmbeddedSnowflake
-from mlops_embedded.recorder import Recorder, recorder
+from mlops_embedded.recorder import Exchange, Recorder, recorder
 from msgspec.structs import replace
 
-from mlops.compile.objects import Deployment
+from mlops.compile.objects import Deployment, Service, ServiceFunction
 from mlops.deploy.applying import apply
 from mlops.deploy.destroying import destroy, survey_of_destruction
 from mlops.deploy.survey import survey
+from mlops.errors import AccountError
 from mlops.runs.connection import Connection
 from mlops.snowflake.account import SnowflakeAccount, account_on
+from mlops.snowflake.objects import held_service, sdk_service
+from mlops.snowflake.service_functions import creation_of
 from mlops.snowflake.session import SnowflakeSession
 from tests.unit.deploy.graphs import NEW, OLD, POOL_OF_THREE
 
@@ -64,3 +67,25 @@ def test_every_request_of_a_deployment_is_published(
     asked = {(exchange.method, exchange.path.rpartition("/")[2].partition(":")[2]) for exchange in wire.exchanges}
     assert violations == []
     assert {("POST", ""), ("PUT", ""), ("DELETE", ""), ("POST", "suspend"), ("POST", "resume")} <= asked
+
+
+@pytest.mark.parametrize("verb", ["POST", "PUT"])
+def test_a_service_is_written_as_published(contract: Contract, verb: str) -> None:
+    service = Service("G_SERVE", "x:serve", "P", "spec: {}", 1, 3, "WH", ("EAI",))
+    path = "/api/v2/databases/D/schemas/S/services" + ("/G_SERVE" if verb == "PUT" else "")
+
+    body = sdk_service(service, "ours").to_dict()
+
+    assert contract.violations(Exchange(verb, path, {}, body, 200, {"status": "done"})) == []
+    assert held_service(sdk_service(service, "ours")).value == replace(service, node="")
+
+
+def test_a_function_of_a_service_is_one_statement_in_which_nothing_escapes() -> None:
+    wanted = ServiceFunction("predict", "G_SERVE", "main", "/x'; DROP", {"A": "NUMBER(10, 2)"}, "VARIANT")
+
+    assert creation_of("D", "S", wanted, "it's", replace=True) == (
+        """CREATE OR REPLACE FUNCTION D.S."predict"(A NUMBER(10, 2)) RETURNS VARIANT SERVICE = D.S.G_SERVE """
+        """ENDPOINT = 'main' COMMENT = 'it''s' AS '/x''; DROP'"""
+    )
+    with pytest.raises(AccountError, match="no type of SQL"):
+        creation_of("D", "S", replace(wanted, returns="TEXT; DROP TABLE X"), "", replace=False)
