@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PARAMETER = "EVENT_TABLE"
 DEFAULT = ObjectName("SNOWFLAKE", "TELEMETRY", "EVENTS")
+OWN = "event table"
+"""In the context of the event table's own sessions: what they run makes or fills it, and waits for nothing."""
 _FLUSH_SECONDS = 0.5
 _COLUMNS = (
     "TIMESTAMP", "OBSERVED_TIMESTAMP", "RESOURCE_ATTRIBUTES", "SCOPE", "RECORD_TYPE", "RECORD", "RECORD_ATTRIBUTES",
@@ -46,6 +48,7 @@ class EventTable:
         self._waiting: list[LogRecord] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._making = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write_by_and_by, name="event table", daemon=True)
 
@@ -81,9 +84,12 @@ class EventTable:
 
     def ensure_default(self) -> None:
         """Make the event table that every account has, if it is not there yet."""
+        with self._making:
+            if self._account.catalog.find("event_table", DEFAULT) is None:
+                self._make_default()
+
+    def _make_default(self) -> None:
         catalog = self._account.catalog
-        if catalog.find("event_table", DEFAULT) is not None:
-            return
         owned = {"owner": ADMINISTRATOR, "comment": ""}
         database = DEFAULT.database or ""
         if catalog.create(Document("database", ObjectName(None, None, database), owned), if_not_exists=True):
@@ -130,7 +136,7 @@ class _Own:
 
     def __init__(self, account: Account) -> None:
         principal = Principal("SYSTEM", account.credentials.fingerprint)
-        self._session = account.open_session(principal, role=ADMINISTRATOR)
+        self._session = account.open_session(principal, role=ADMINISTRATOR, context={OWN: True})
 
     def __enter__(self) -> Session:
         return self._session

@@ -9,7 +9,7 @@ from sqlglot import Expr, exp
 from mlops_embedded.catalog import Document, parse_name
 from mlops_embedded.catalog.grants import ACCOUNT, require
 from mlops_embedded.errors import does_not_exist, unknown_here
-from mlops_embedded.jobs.event_table import DEFAULT, PARAMETER, event_table_of, in_duckdb
+from mlops_embedded.jobs.event_table import DEFAULT, OWN, PARAMETER, event_table_of, in_duckdb
 from mlops_embedded.jobs.runner import runner_of
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, query_rewrite, table_function
@@ -28,6 +28,8 @@ _LOGS = {
 @query_rewrite
 def write_before_it_is_read(session: Session, found: Statement) -> Statement:
     """Write what waits before a query that names the active event table."""
+    if session.context.get(OWN):
+        return found
     words = {token.text.upper().strip('"') for token in found.tokens}
     events = event_table_of(session.account)
     if DEFAULT.name in words and {DEFAULT.database, DEFAULT.schema} <= words:

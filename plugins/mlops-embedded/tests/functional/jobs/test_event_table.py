@@ -81,6 +81,16 @@ def test_every_account_has_an_event_table_and_may_choose_another(sql: Sql) -> No
     sql("ALTER ACCOUNT UNSET EVENT_TABLE")
 
 
+def test_lines_make_the_event_table_that_is_not_there_yet(sql: Sql) -> None:
+    sql("ALTER ACCOUNT UNSET EVENT_TABLE")
+    sql("DROP EVENT TABLE IF EXISTS SNOWFLAKE.TELEMETRY.EVENTS")
+
+    sql(job(specification("print('first')"), "NAME = MAKES_IT"))
+
+    assert [row["LOG"] for row in sql("SELECT LOG FROM TABLE(MAKES_IT!SPCS_GET_LOGS())")] == ["first"]
+    assert [row["LINE"] for row in lines(sql, "SNOWFLAKE.TELEMETRY.EVENTS", "MAKES_IT")] == ["first"]
+
+
 @pytest.mark.embedded("Telemetry: SPCS_GET_LOGS, with a time range; logExporters choose the stream, or none")
 def test_a_service_gives_its_lines_of_a_time(sql: Sql, events: str) -> None:
     sql(job(specification("print('one'); print('two')"), "NAME = RANGED REPLICAS = 2"))
