@@ -34,24 +34,26 @@ def parse(raw: str) -> LogLine:
         return LogLine(raw, raw)
     if not isinstance(value, dict) or "body" not in value:
         return LogLine(raw, raw)
-    attributes: Any = value.get("attributes")  # Any: JSON
-    attributes = attributes if isinstance(attributes, dict) else {}
     body = value["body"]
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    trace = attributes.get("exception.stacktrace")
+    return _line(
+        raw, text, str(value.get("severity_text") or ""), _moment(value.get("timestamp")), value.get("attributes")
+    )
+
+
+def kept(text: str, *, level: str, moment: float | None, attributes: object) -> LogLine:
+    """Return a line that was kept apart from what it says about itself, as the event table keeps it."""
+    return _line(text, text, level, moment, attributes)
+
+
+def _line(raw: str, text: str, level: str, moment: float | None, said: object) -> LogLine:
+    attributes = said if isinstance(said, dict) else {}
+    trace, hint, node = (attributes.get(key) for key in ("exception.stacktrace", "mlops.hint", "mlops.node"))
     if isinstance(trace, str) and trace.strip() and trace.strip() not in text:
         text = f"{text}\n{trace.rstrip()}"
-    hint = attributes.get("mlops.hint")
     if isinstance(hint, str) and hint:
         text = f"{text}\nhint: {hint}"
-    node = attributes.get("mlops.node")
-    return LogLine(
-        raw,
-        text,
-        level=str(value.get("severity_text") or ""),
-        moment=_moment(value.get("timestamp")),
-        node=node if isinstance(node, str) else None,
-    )
+    return LogLine(raw, text, level, moment, node if isinstance(node, str) else None)
 
 
 def readable(line: LogLine) -> list[str]:

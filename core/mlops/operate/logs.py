@@ -92,7 +92,7 @@ def node_log(
             f"the container of {job.name} is gone, and the account keeps no logs",
             hint="set an event table for the account (ALTER ACCOUNT SET EVENT_TABLE = …); mlops doctor tells whether one is",
         )
-    return NodeLog(pipeline.name, node, run, job, "event table", _of_node([line for _, line in kept], node, lines))
+    return NodeLog(pipeline.name, node, run, job, "event table", _last(kept, node, lines))
 
 
 def follow_log(
@@ -152,7 +152,7 @@ def service_log(operations: Operations, service: Job, *, lines: int, instance: i
                 f"service {service.name} is {service.status}, and the account keeps no logs",
                 hint="set an event table for the account (ALTER ACCOUNT SET EVENT_TABLE = …)",
             )
-        return tuple(parse(line) for _, line in kept)[-lines:]
+        return tuple(kept[-lines:])
     return tuple(map(parse, raw.splitlines()))
 
 
@@ -204,8 +204,12 @@ def _is(node: str, full_name: str) -> bool:
 
 
 def _of_node(raw: Sequence[str], node: str | None, count: int) -> tuple[LogLine, ...]:
+    return _last([parse(line) for line in raw], node, count)
+
+
+def _last(lines: Sequence[LogLine], node: str | None, count: int) -> tuple[LogLine, ...]:
     """Return the last lines that are of a node, or of none: nodes of one group share a container."""
-    found = [line for line in map(parse, raw) if node is None or line.node in (None, node)]
+    found = [line for line in lines if node is None or line.node in (None, node)]
     return tuple(found[-count:]) if count else ()
 
 

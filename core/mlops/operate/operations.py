@@ -5,12 +5,13 @@ Names are stored names, without quotes, of objects in one database and schema. T
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
 
 from mlops.compile.objects import Scalar
+from mlops.operate.log_lines import LogLine
 
 
 class LiveTask(Struct, frozen=True):
@@ -115,5 +116,5 @@ class Operations(Protocol):
     def container_log(self, job: str, *, instance: int, container: str, lines: int) -> str | None:
         """Return the last lines that a container wrote, or None when the container is gone."""
 
-    def kept_log(self, job: str, *, since: float, instance: int, container: str) -> Iterable[tuple[float, str]] | None:
-        """Return what the event table has kept of a container: times and lines; None where it keeps none."""
+    def kept_log(self, job: str, *, since: float, instance: int, container: str) -> Sequence[LogLine] | None:
+        """Return what the event table has kept of a container, the first line first; None where it keeps none."""

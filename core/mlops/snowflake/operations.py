@@ -7,7 +7,7 @@ started: these are the statements here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake.connector import DictCursor
 
 from mlops.errors import AccountError
+from mlops.operate.log_lines import LogLine, kept
 from mlops.operate.operations import Job, LiveTask, TaskRun
 from mlops.snowflake.identifiers import qualified, quoted, stored
 from mlops.snowflake.refusals import MissingError, RejectedError, refusals
@@ -141,7 +142,7 @@ class SnowflakeOperations:
         try:
             rows = self._rows(
                 "SELECT NAME, STATUS, MESSAGE FROM TABLE(SNOWFLAKE.SPCS.GET_JOB_HISTORY(CREATED_TIME_START => %(since)s))"
-                " WHERE ID = %(job)s OR QUERY_ID = %(query)s",
+                " WHERE TO_VARCHAR(ID) = %(job)s OR QUERY_ID = %(query)s",
                 {"since": since, "job": run.job_id, "query": run.query_id},
                 what="the history of jobs",
             )
@@ -166,14 +167,18 @@ class SnowflakeOperations:
         except (MissingError, RejectedError):
             return None
 
-    def kept_log(self, job: str, *, since: float, instance: int, container: str) -> Iterable[tuple[float, str]] | None:
-        """Return what is kept of a container: by the job's own SPCS_GET_LOGS, else from the event table of the account."""
+    def kept_log(self, job: str, *, since: float, instance: int, container: str) -> Sequence[LogLine] | None:
+        """Return what is kept of a container: by the job's own SPCS_GET_LOGS, else from the event table of the account.
+
+        Source: Snowflake documentation, "Monitoring services"; "Event table columns".
+        """
         moment = datetime.fromtimestamp(since, timezone.utc)
         given = {"since": moment, "instance": str(instance), "container": container, "job": job}
         try:
             rows = self._rows(
-                f"SELECT TIMESTAMP AS AT, LOG AS LINE FROM TABLE({self._name(job)}!SPCS_GET_LOGS(START_TIME => %(since)s))"
-                " WHERE INSTANCE_ID = %(instance)s AND CONTAINER_NAME = %(container)s ORDER BY TIMESTAMP",
+                "SELECT TIMESTAMP AS AT, LOG AS LINE, NULL AS LEVEL, RECORD_ATTRIBUTES AS ATTRIBUTES"
+                f" FROM TABLE({self._name(job)}!SPCS_GET_LOGS(START_TIME => %(since)s)) WHERE"
+                " TO_VARCHAR(INSTANCE_ID) = %(instance)s AND CONTAINER_NAME = %(container)s ORDER BY TIMESTAMP",
                 given,
                 what=f"the kept log of {job}",
             )
@@ -182,14 +187,23 @@ class SnowflakeOperations:
             if table is None:
                 return None
             rows = self._rows(
-                f"SELECT TIMESTAMP AS AT, VALUE AS LINE FROM {table} WHERE RECORD_TYPE = 'LOG' AND TIMESTAMP >= %(since)s"
+                "SELECT TIMESTAMP AS AT, VALUE AS LINE, RECORD:severity_text::STRING AS LEVEL,"
+                f" RECORD_ATTRIBUTES AS ATTRIBUTES FROM {table} WHERE RECORD_TYPE = 'LOG' AND TIMESTAMP >= %(since)s"
                 """ AND RESOURCE_ATTRIBUTES:"snow.service.name"::STRING = %(job)s"""
                 """ AND RESOURCE_ATTRIBUTES:"snow.service.container.name"::STRING = %(container)s"""
-                """ AND RESOURCE_ATTRIBUTES:"snow.service.container.instance"::STRING = %(instance)s ORDER BY TIMESTAMP""",
+                """ AND RESOURCE_ATTRIBUTES:"snow.service.instance"::STRING = %(instance)s ORDER BY TIMESTAMP""",
                 given,
                 what=f"the event table {table}",
             )
-        return [(_stamp(row["AT"], naive=timezone.utc) or 0.0, _line(row["LINE"])) for row in rows]
+        return [
+            kept(
+                _text(row["LINE"]),
+                level=row["LEVEL"] or "",
+                moment=_stamp(row["AT"], naive=timezone.utc),
+                attributes=_json(row["ATTRIBUTES"]),
+            )
+            for row in rows
+        ]
 
     def _event_table(self) -> str | None:
         rows = self._rows("SHOW PARAMETERS LIKE 'event_table' IN ACCOUNT", {}, what="the event table of the account")
@@ -268,12 +282,16 @@ def _stamp(moment: datetime | None, *, naive: timezone | None = None) -> float |
     return (moment.replace(tzinfo=naive) if naive is not None and moment.tzinfo is None else moment).timestamp()
 
 
-def _line(value: object) -> str:
-    """Return a line of the event table: VALUE is a VARIANT, which the connector gives as JSON."""
-    text = str(value)
-    if text.startswith('"'):
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            pass
-    return text
+def _text(value: object) -> str:
+    """Return a VARIANT that is text; the connector gives it as JSON."""
+    found = _json(value)
+    return found if isinstance(found, str) else str(value)
+
+
+def _json(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -49,8 +49,8 @@ def job(script: str) -> str:
 
 def line(text: str, level: str = "INFO", **attributes: str) -> str:
     """A shell command that logs as our containers do."""
-    said = {"timestamp": "2026-11-25T10:00:00Z", "severity_text": level, "body": text, "attributes": attributes}
-    return f"echo '{json.dumps(said)}'"
+    said = {"timestamp": "NOW", "severity_text": level, "body": text, "attributes": attributes}
+    return "echo '" + json.dumps(said).replace("NOW", "'$(date -u +%Y-%m-%dT%H:%M:%SZ)'") + "'"
 
 
 RETURNED = {

@@ -129,8 +129,8 @@ def test_an_image_that_the_repository_lacks_is_found(clinic: Clinic) -> None:
     assert missing == ["mlops image build and mlops image push"]
 
 
-def test_an_account_that_keeps_no_logs_is_warned_of_it(clinic: Clinic) -> None:
-    assert clinic.states()["event table"] == "warning"
+def test_the_event_table_that_keeps_the_logs_is_named(clinic: Clinic) -> None:
+    assert clinic.states()["event table"] == "ok"
 
 
 def test_a_pipeline_that_does_not_fit_the_target_is_a_finding(clinic: Clinic) -> None:

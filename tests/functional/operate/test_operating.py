@@ -209,6 +209,18 @@ def test_logs_of_a_node_are_readable_raw_and_json(shop: Shop) -> None:
     assert [one["text"] for one in found["lines"]] == ["loaded 100 rows", "plain words"]
 
 
+def test_logs_outlive_their_container_and_their_job(shop: Shop) -> None:
+    run = started_by_hand(shop)["run"]
+    before = shop.json("logs", "load", "--run", run)
+
+    shop.sql(f"DROP SERVICE {before['job']}")
+    after = shop.json("logs", "load", "--run", run)
+
+    assert (after["job"], after["source"]) == (before["job"], "event table")
+    assert [one["text"] for one in after["lines"]] == ["loaded 100 rows", "plain words"]
+    assert after["lines"][0]["level"] == "INFO"
+
+
 def test_logs_that_are_followed_end_with_the_node(shop: Shop) -> None:
     run = shop.json("trigger")["run"]
     shop.run("logs", "load", "--run", run, "-f")
