@@ -103,13 +103,10 @@ def choose_connection(
     Raises:
         RunError, UsageError: see ``connection_for``.
     """
-    given = settings.origins.get("services") != "default"
-    services = (
-        settings.services if given or settings.chosen_target.services is None else settings.chosen_target.services
-    )
+    services = _services(settings)
     if services == "none" or not (tables or any(node.services or node.storage for node in nodes)):
         return ConnectionChoice("none", "no node asks for a service" if services != "none" else "services are none")
-    if services == "embedded":
+    if services == "embedded" and name is None:
         return _embedded(settings, known, "services are embedded") or _refuse_embedded()
     return _chosen(settings, known, name, environ, surroundings(environ)) or ConnectionChoice("none", _NOWHERE)
 
@@ -123,13 +120,16 @@ def connection_for(
 ) -> ConnectionChoice:
     """Return the connection to the target of the settings, for commands that cannot do without one.
 
-    In this order: the name that the command line gives; in a container the inherited session, with explicit credentials
-    to fall back on; the connection that the target names; variables ``SNOWFLAKE_*``; the plugin that provides one.
+    In this order: the name that the command line gives; the embedded Snowflake where ``services`` say so; in a container
+    the inherited session, with explicit credentials to fall back on; the connection that the target names; variables
+    ``SNOWFLAKE_*``; the plugin that provides one.
 
     Raises:
         RunError: there is none, or ``auth`` rules out what there is.
         UsageError: a name is given where ``auth`` lets only the inherited session be used.
     """
+    if name is None and _services(settings) == "embedded":
+        return _embedded(settings, known, "services are embedded") or _refuse_embedded()
     choice = _chosen(settings, known, name, environ, surroundings(environ))
     if choice is None:
         target = settings.chosen_target
@@ -200,6 +200,12 @@ def _embedded(settings: Settings, known: Iterable[Knowledge], reason: str) -> Co
     return ConnectionChoice(
         "embedded", reason, known=providers[:1], folder=settings.data, place=_place(settings.chosen_target)
     )
+
+
+def _services(settings: Settings) -> str:
+    """Return which services a run uses: as the command line or the environment says, else as the target does."""
+    own = settings.chosen_target.services
+    return settings.services if own is None or settings.origins.get("services") != "default" else own
 
 
 def _refuse_embedded() -> ConnectionChoice:

@@ -18,7 +18,7 @@ def new_plugin(name: str, folder: Path, *, description: str = "") -> Written:
     """Write a plugin of this distribution name into a folder, leaving alone what is there.
 
     Raises:
-        UsageError: the name cannot be that of a distribution and of a module of its own.
+        UsageError: the name cannot be that of a distribution and of a module of its own, or the description is no sentence.
     """
     if not _NAME.match(name):
         raise UsageError(
@@ -30,6 +30,11 @@ def new_plugin(name: str, folder: Path, *, description: str = "") -> Written:
         raise UsageError(
             f"the module of {name!r} would be {package!r}, which is Python's own or that of mlops",
             hint=f"choose another name, for example team-{name}",
+        )
+    if not description.isprintable() or '"' in description or "\\" in description:
+        raise UsageError(
+            f"{description!r} is not a sentence for pyproject.toml and a docstring",
+            hint="write one line without double quotes and backslashes",
         )
     title = re.sub(r"[-_.]+", " ", name)
     values = {

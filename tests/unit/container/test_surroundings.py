@@ -128,6 +128,19 @@ def test_every_combination_of_indicators_and_credentials(tmp_path: Path, auth: s
         assert found == expected(container=container, variables=variables, **case), (container, variables, case)
 
 
+@pytest.mark.parametrize("where", ["target", "variable"])
+def test_a_target_of_the_embedded_snowflake_never_meets_an_account(tmp_path: Path, where: str) -> None:
+    (tmp_path / "mlops.toml").write_text('[targets.local]\nservices = "embedded"\n' if where == "target" else "")
+    settings = load_settings(str(tmp_path), environ={"MLOPS_SERVICES": "embedded"} if where == "variable" else {})
+
+    choice = connection_for(settings, [PROVIDER], environ=PASSWORD)
+
+    assert choice.auth_mode == "embedded"
+    assert connection_for(settings, [PROVIDER], name="prod", environ=PASSWORD).auth_mode == "connection prod"
+    with pytest.raises(RunError, match="no installed plugin provides"):
+        connection_for(settings, [], environ=PASSWORD)
+
+
 def test_a_run_whose_nodes_ask_for_nothing_has_no_connection(tmp_path: Path) -> None:
     settings = load_settings(str(tmp_path), environ={})
 
