@@ -58,6 +58,14 @@ def test_a_listing_in_a_container_imports_no_plugin_and_no_package_of_snowflake(
     assert "snowflake" not in said
 
 
+def test_a_container_looks_at_no_plugin_anew_not_even_in_another_process(image: Image) -> None:
+    code, said = image.run("-m", "cProfile", "-m", "mlops", "nodes", "show", "generate_data", entrypoint=["python"])
+
+    assert code == 0, said
+    assert "function calls" in said
+    assert "fork_exec" not in said
+
+
 @pytest.mark.parametrize(
     ("environment", "code", "words"),
     [

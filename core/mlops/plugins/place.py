@@ -32,6 +32,7 @@ def replace_file(target: str, content: bytes) -> None:
         handle, name = tempfile.mkstemp(dir=os.path.dirname(target), prefix=os.path.basename(target))
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+        os.chmod(name, 0o644)  # what an image's build has looked up, another user reads in its containers
         os.replace(name, target)
     except OSError:
         return
