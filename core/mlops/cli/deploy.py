@@ -68,8 +68,9 @@ def deploy(
         surveyed,
     )
     from mlops.cli.plan_view import plan_text, summary
-    from mlops.deploy.applying import BlockedPlanError, apply
+    from mlops.deploy.applying import apply
     from mlops.deploy.plan_file import plan_row, read_plan, refuse_if_moved
+    from mlops.deploy.refusals import BlockedPlanError
     from mlops.errors import UsageError, VetoError
 
     approved = read_plan(plan_path) if plan_path else None

@@ -28,8 +28,9 @@ from mlops.deploy.lock import (
 )
 from mlops.deploy.ownership import Object
 from mlops.deploy.plan import KINDS, Action, Plan, Step
+from mlops.deploy.refusals import AnotherDeployError, BlockedPlanError, DeployFailedError, MovedError
 from mlops.deploy.undo import Undo
-from mlops.errors import AccountError, MlopsError, SeveralError
+from mlops.errors import AccountError
 
 TASK = KINDS["Task"]
 _SHARED = (KINDS["ComputePool"], KINDS["ImageRepository"], KINDS["Stage"])
@@ -43,61 +44,6 @@ class Applied(Struct, frozen=True):
     seconds: float
     root_started: bool
     warnings: tuple[str, ...] = ()
-
-
-class BlockedPlanError(AccountError):
-    """A plan that cannot be applied, with every reason and its mend."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.problems = plan.problems
-        several = SeveralError(
-            f"{plan.deployment.pipeline} cannot be deployed to {plan.deployment.database}.{plan.deployment.schema}",
-            [MlopsError(problem.message, hint=problem.hint) for problem in plan.problems],
-        )
-        super().__init__(several.message)
-
-
-class MovedError(AccountError):
-    """What the plan was made of is not what is there any more. Nothing was changed."""
-
-    def __init__(self, pipeline: str, what: str) -> None:
-        super().__init__(
-            f"{pipeline} was not deployed: {what}",
-            hint="somebody else is at work on it: look at mlops plan, and try again",
-        )
-
-
-class AnotherDeployError(AccountError):
-    """Another deploy of the same pipeline is under way. Nothing was changed."""
-
-    def __init__(self, pipeline: str, lock: Lock | None) -> None:
-        self.lock = lock
-        super().__init__(
-            f"another deploy of {pipeline} is under way" + (f": {lock}" if lock else ""),
-            hint="wait for its end; if its machine is gone, try again in half a minute",
-        )
-
-
-class DeployFailedError(AccountError):
-    """A deploy that failed on its way. ``kept`` tells what could not be put back, nothing if all is as it was."""
-
-    def __init__(self, plan: Plan, cause: BaseException, undo: Undo, *, stopped: bool) -> None:
-        self.kept, self.lost = tuple(undo.kept), tuple(undo.lost)
-        self.root_suspended = undo.root_suspended
-        root = plan.deployment.root.name
-        why = "it was stopped" if stopped else str(cause)
-        lines = [f"{plan.deployment.pipeline} was not deployed: {why}"]
-        if self.kept:
-            lines.append("what had been written was put back, but for this:")
-            lines += [f"  - {one}" for one in self.kept]
-        else:
-            lines.append("what had been written was put back")
-        lines += [f"  - {one}" for one in self.lost]
-        if self.root_suspended:
-            lines.append(f"the root task {root} is SUSPENDED: no run starts until the next deploy has ended well")
-        given = cause.hint if isinstance(cause, MlopsError) else None
-        hint = given or "deploy again once the cause is mended: it goes on from what is there"
-        super().__init__("\n".join(lines), hint=hint)
 
 
 def apply(
@@ -187,7 +133,14 @@ class _Work:
                     whole = False  # if undoing is interrupted, too
                     whole = self.undo.all() and first
                     stopped = not isinstance(cause, Exception)
-                    raise DeployFailedError(self.plan, cause, self.undo, stopped=stopped) from cause
+                    raise DeployFailedError(
+                        self.plan,
+                        cause,
+                        kept=self.undo.kept,
+                        lost=self.undo.lost,
+                        root_suspended=self.undo.root_suspended,
+                        stopped=stopped,
+                    ) from cause
         except BaseException:
             self._unlock(name, lock, whole=whole)  # what an interrupted deploy has left is still to be mended
             raise

@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from mlops.compile.objects import ComputePool, Service, ServiceFunction, Stage, Task
 from mlops.deploy.account import Account, ExistsError, Held
-from mlops.deploy.applying import AnotherDeployError
 from mlops.deploy.calls import PAUSES, Call, Calls, Progress
 from mlops.deploy.levels import levels_of
 from mlops.deploy.lock import (
@@ -30,6 +29,7 @@ from mlops.deploy.lock import (
     task_of_lock,
 )
 from mlops.deploy.ownership import ownership_of
+from mlops.deploy.refusals import AnotherDeployError
 from mlops.errors import AccountError
 
 

@@ -23,9 +23,10 @@ from mlops_embedded.life import EmbeddedSnowflake
 from msgspec.structs import replace
 
 from mlops.compile.objects import Deployment, Stage, Task
-from mlops.deploy.applying import AnotherDeployError, DeployFailedError, apply
+from mlops.deploy.applying import apply
 from mlops.deploy.lock import lock_of
 from mlops.deploy.plan import Plan
+from mlops.deploy.refusals import AnotherDeployError, DeployFailedError
 from mlops.deploy.survey import survey
 from mlops.errors import AccountError
 from mlops.runs.connection import Connection

@@ -12,18 +12,12 @@ from msgspec.structs import replace
 from mlops.compile.objects import Deployment, Service, ServiceFunction, Stage, Task
 from mlops.deploy import lock as locks
 from mlops.deploy.account import BusyError, UnreachableError
-from mlops.deploy.applying import (
-    AnotherDeployError,
-    Applied,
-    DeployFailedError,
-    MovedError,
-    apply,
-    count_of_calls,
-)
+from mlops.deploy.applying import Applied, apply, count_of_calls
 from mlops.deploy.in_memory import InMemoryAccount
 from mlops.deploy.ownership import comment_of, ownership_in
 from mlops.deploy.plan import Plan
 from mlops.deploy.planning import plan_deployment
+from mlops.deploy.refusals import AnotherDeployError, DeployFailedError, MovedError
 from mlops.deploy.state import look
 from mlops.errors import AccountError
 

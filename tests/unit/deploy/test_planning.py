@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from mlops.compile.objects import Deployment, Service, Task
 from mlops.deploy.account import GraphRun
-from mlops.deploy.applying import BlockedPlanError, apply
+from mlops.deploy.applying import apply
 from mlops.deploy.in_memory import InMemoryAccount
 from mlops.deploy.ownership import content_hash
 from mlops.deploy.plan import Action, Plan
 from mlops.deploy.planning import plan_deployment
+from mlops.deploy.refusals import BlockedPlanError
 from mlops.deploy.state import QUICK, look
 
 from .graphs import NEW, OLD, ROOT, task
