@@ -36,7 +36,7 @@ test: $(VENV)/.plugins  ## Set everything up, check the code and run the tests
 	done
 
 test-reliability: $(VENV)/.plugins  ## Let a deploy fail at every call it makes, in every way
-	MLOPS_RELIABILITY=1 $(BIN)/pytest -q -s -p no:randomly -n 2 tests/functional/deploy/test_reliability.py
+	MLOPS_RELIABILITY=1 $(BIN)/pytest -q -rP -p no:randomly -n 2 tests/functional/deploy/test_reliability.py
 
 # without an engine of the machine's own, ci/containers.sh brings one
 test-containers: $(VENV)/.plugins  ## Run the tests that build and run real containers
