@@ -250,3 +250,18 @@ def test_of_two_deploys_at_once_one_wins_and_the_other_says_so(ground: Field) ->
     assert len(refused) == 1
     assert isinstance(refused[0], AnotherDeployError) or "meanwhile" in refused[0].message
     case.check_next("two at once")
+
+
+def test_a_503_that_passes_is_waited_out(ground: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ground.prepared()
+    monkeypatch.delenv("_SNOWFLAKE_ENABLE_RETRY_REQUEST_QUERY")
+    session = SnowflakeSession(Connection("embedded", ground.server.connection))
+    patient = Case(ground, account_on(session, database="EMBEDDED", schema=case.schema, width=1), case.schema)
+
+    with ground.server.admin.fault(
+        "status", status=503, method="PUT", path=f"{REST}databases/EMBEDDED/schemas/{case.schema}"
+    ):
+        patient.deploy(NEW, ground.one)
+
+    assert case.plan(NEW, ground.many).is_empty
+    session.close()
