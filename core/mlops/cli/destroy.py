@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from mlops.cli import options
 from mlops.cli.output import print_json
+
+if TYPE_CHECKING:
+    from mlops.settings import Settings
+    from mlops.targets import Target
 
 
 @click.command()
@@ -59,6 +64,7 @@ def destroy(
             stages=[stored(chosen.stage)],
             with_pools=pools,
             with_data=data,
+            elsewhere=_used_elsewhere(project.settings),
         )
         objects = [{"kind": kind, "name": name} for kind, name in found.objects]
         if not as_json:
@@ -79,3 +85,21 @@ def destroy(
         print_json({"pipeline": pipeline, "objects": objects, "left": list(found.left), "dropped": dropped})
     elif dropped:
         click.echo(f"dropped {dropped} objects of {what}")
+
+
+def _used_elsewhere(settings: Settings) -> dict[str, str]:
+    """Return the pools that another target of the same account deploys to from another schema, with its name."""
+    from mlops.snowflake.identifiers import stored
+
+    chosen = settings.chosen_target
+    return {
+        stored(pool.name): other.name
+        for other in settings.targets.values()
+        if (other.connection, other.services) == (chosen.connection, chosen.services)
+        and _place(other) != _place(chosen)
+        for pool in other.pools.values()
+    }
+
+
+def _place(target: Target) -> tuple[str, str]:
+    return (target.database or "").upper(), (target.schema or "").upper()

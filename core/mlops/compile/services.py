@@ -98,13 +98,21 @@ def services_of(
                     hint="rename one of them",
                 )
             )
-        specification = service_specification(node, shared, graph, parameters.get(node.full_name, {}), job)
+        specification = to_yaml(
+            service_specification(node, shared, graph, parameters.get(node.full_name, {}), job).to_data()
+        )
+        if "$$" in specification:  # a parameter may hold it; it would end the specification inside a statement
+            problems.append(
+                GraphProblem(
+                    f"node {node.full_name!r}: the specification of its service holds $$", hint="write it another way"
+                )
+            )
         services.append(
             Service(
                 name=name,
                 node=node.full_name,
                 compute_pool=job.pool.name.upper(),
-                specification=to_yaml(specification.to_data()),
+                specification=specification,
                 min_instances=node.serving.min_instances,
                 max_instances=node.serving.max_instances,
                 query_warehouse=shared.warehouse,

@@ -1,7 +1,8 @@
 """A part of a table: the rows that belong to one of several replicas, chosen by the hash of a key.
 
 The hash is the lower half of the MD5 of the key's text, which Snowflake computes as ``MD5_NUMBER_LOWER64``: so a row
-belongs to the same replica whether its table is a file, a value in memory or a table of Snowflake.
+belongs to the same replica whether its table is a file, a value in memory or a table of Snowflake. That holds for keys
+whose text is the same in both: texts, whole numbers, truth values and dates.
 """
 
 from __future__ import annotations
@@ -108,6 +109,10 @@ class Part:
 def replica_of(key: object, count: int) -> int:
     """Return which of ``count`` replicas a key belongs to; a missing key is that of an empty text."""
     text = "" if key is None else str(key)
+    if isinstance(key, bool):
+        text = text.lower()
+    elif isinstance(key, float) and key.is_integer():  # of whole numbers of which some are missing pandas makes these
+        text = str(int(key))
     return int.from_bytes(md5(text.encode(), usedforsecurity=False).digest()[8:], "big") % count
 
 

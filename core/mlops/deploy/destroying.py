@@ -6,9 +6,10 @@ may need them. Image repositories stay: they say nothing of whose they are, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
@@ -76,10 +77,12 @@ def survey_of_destruction(
     stages: Sequence[str] = (),
     with_pools: bool = False,
     with_data: bool = False,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> Destruction:
     """Return what would be dropped of a project, or of one of its pipelines.
 
     ``pools`` and ``stages`` are the names that the target uses; they go only if ``with_pools`` and ``with_data`` say so.
+    ``elsewhere`` are pools that another target uses, with its name: a pool belongs to the account, and to no schema.
     """
     kinds: list[type[Any]] = [Task, Service, ServiceFunction]  # Any: each kind has its own
     kinds += [ComputePool] if pools else []
@@ -104,7 +107,9 @@ def survey_of_destruction(
             words = "compute pool" if kind is ComputePool else "stage"
             if one.value.name not in names:
                 continue
-            if remaining:
+            if kind is ComputePool and (other := elsewhere.get(one.value.name)):
+                left.append(f"{words} {one.value.name} stays: target {other} uses it, too")
+            elif remaining:
                 left.append(f"{words} {one.value.name} stays: {', '.join(remaining)} may need it")
             elif not wanted:
                 left.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlglot
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from mlops.compile.exports import sql_text
 from mlops.compile.objects import Deployment
 from mlops.compile.statement import parts_of
-from mlops.errors import MlopsError
+from mlops.errors import MlopsError, PipelineError
 from mlops.nodes import Endpoint, Serving
 from mlops.parameters import Parameter
 from mlops.pipeline import Cron, Stream
@@ -63,6 +64,14 @@ def test_no_text_is_ever_more_than_a_text(samples, drawn):
         if task.nodes:
             check_specification(task.definition, target)
     check_statements(found)
+
+
+def test_a_parameter_of_a_service_cannot_end_its_specification_inside_a_statement(samples):
+    label = Parameter("label", "$$; DROP TABLE y; --", "str")
+    serve = samples.node("s", serving=Serving((Endpoint("http", 80),)), parameters=(label,))
+
+    with pytest.raises(PipelineError, match=r"node 'kit:s': the specification of its service holds"):
+        samples.deployment(samples.node("a"), serve)
 
 
 def check_specification(definition: str, target: dict) -> None:
