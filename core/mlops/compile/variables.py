@@ -13,7 +13,8 @@ from mlops.errors import MlopsError, SettingsError
 OWN_VARIABLES = ("MLOPS_PIPELINE", "MLOPS_DATA", "MLOPS_AUTH", "MLOPS_VERSIONS", "MLOPS_LOG_FORMAT", "MLOPS_PARAMETERS")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CREDENTIAL = re.compile(
-    r"(?:^|_)(PASSWORD|PASSWD|PWD|PASSPHRASE|TOKEN|SECRET|CREDENTIALS?|PRIVATE_KEY|API_?KEY|ACCESS_KEY)(?:_|$)",
+    r"(?:^|_)(PASSWORD|PASSWD|PWD|PASSPHRASE|PASSCODE|TOKEN|SECRET|CREDENTIALS?|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY"
+    r"|CONNECTION_?STRING)(?:_|$)",
     re.IGNORECASE,
 )
 
@@ -42,7 +43,7 @@ def check_variables(env: Mapping[str, str], place: str, problems: list[MlopsErro
 
 
 def looks_like_a_credential(name: str) -> bool:
-    """Tell whether a variable of this name holds what nobody should read."""
+    """Tell whether a variable or parameter of this name holds what nobody should read."""
     return bool(_CREDENTIAL.search(name))
 
 

@@ -13,6 +13,7 @@ from mlops.compile.job_file import placeholders_of, read_job_file
 from mlops.compile.jobs import options_of
 from mlops.compile.objects import Deployment
 from mlops.compile.specification import Specification
+from mlops.compile.variables import looks_like_a_credential
 from mlops.errors import MlopsError, SettingsError, SeveralError, closest
 from mlops.layers import Layer, settle
 from mlops.pipeline import Stream
@@ -55,11 +56,19 @@ def wanted_deployment(
             f"pipeline {graph.pipeline.name!r} starts when stream {graph.pipeline.schedule.name} holds rows: one of its nodes "
             "has to consume them in a statement that writes (INSERT, MERGE …), or it starts again every 30 seconds"
         )
+    parameters = settle(graph.nodes, layers)
+    for node, values in parameters.items():
+        for name in (name for name, value in values.items() if isinstance(value, str) and value):
+            if looks_like_a_credential(name):
+                tell(
+                    f"parameter {name!r} of node {node!r} is named like a credential: whoever may see the task graph reads it; "
+                    f"a secret of Snowflake stays one ([[targets.{target.name}.secrets]])"
+                )
     return deployment_of(
         graph,
         target,
         project=settings.project,
-        parameters=settle(graph.nodes, layers),
+        parameters=parameters,
         image=image,
         written=_job_files(graph, target, settings.root, placeholders_of(target, environ), tell),
         storable=storable,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mlops.compile.variables import looks_like_a_credential
 from mlops.errors import MlopsError, PipelineError, SeveralError
 from mlops.testing.findings import Finding
 from mlops.testing.subject import Subject
@@ -17,10 +18,6 @@ Made = tuple[str, list[Finding]]
 IMPORT_SECONDS = 0.5
 """Processor time that importing a plugin may take beyond mlops itself."""
 
-_SECRET_NAME = re.compile(
-    r"(^|_)(password|passwd|pwd|secret|token|credentials?|api_?key|private_?key|access_?key|connection_?string)(_|$)",
-    re.I,
-)
 _SECRET_VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]{10,}\.|\bAKIA[0-9A-Z]{16}\b|\bghp_\w{30,}|\bver:\d-hint:\d+-"
 )
@@ -181,7 +178,7 @@ def no_secrets(subject: Subject) -> Made:
     for node in subject.nodes:
         for parameter in node.parameters:
             count += 1
-            if _SECRET_NAME.search(parameter.name) and _TEXTUAL.search(parameter.type):
+            if looks_like_a_credential(parameter.name) and _TEXTUAL.search(parameter.type):
                 problem = f"its parameter {parameter.name!r} is named like a secret"
             elif _SECRET_VALUE.search(str(parameter.default)):
                 problem = f"the default of its parameter {parameter.name!r} looks like a secret"
