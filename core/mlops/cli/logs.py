@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("node", shell_complete=options.complete_nodes)
-@click.option("--pipeline", metavar="NAME", help="The pipeline, where several have the node.")
+@click.option(
+    "--pipeline",
+    metavar="NAME",
+    help="The pipeline, where several have the node.",
+    shell_complete=options.complete_pipelines,
+)
 @click.option("--run", "run", metavar="RUN", help='A run, by its id or a part of it; "latest" for the newest.')
 @click.option("-f", "--follow", is_flag=True, help="Show what is added until the node ends.")
 @click.option(

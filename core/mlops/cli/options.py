@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])  # Any: a command's own options
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
-target = click.option(
-    "--target",
-    metavar="NAME",
-    help="The target of the project's settings to use.",
-    shell_complete=lambda ctx, param, incomplete: _complete_targets(ctx, param, incomplete),
-)
+
+
+def target_for(help: str) -> Callable[[CommandT], CommandT]:
+    """Return the option ``--target`` of a command for which it means something of its own."""
+    return click.option(
+        "--target",
+        metavar="NAME",
+        help=help,
+        shell_complete=lambda ctx, param, incomplete: _complete_targets(ctx, param, incomplete),
+    )
+
+
+target = target_for("The target of the project's settings to use.")
 
 connection = click.option(
     "-c",

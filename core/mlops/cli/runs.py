@@ -18,7 +18,7 @@ from mlops.project import Project
 from mlops.quantities import duration, number, size
 from mlops.runs.outcome import RunOutcome
 
-_target = click.option("--target", metavar="NAME", help="Runs in Snowflake of what is deployed to this target.")
+_target = options.target_for("Runs in Snowflake of what is deployed to this target.")
 
 
 @click.group()

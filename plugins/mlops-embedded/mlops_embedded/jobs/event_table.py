@@ -49,7 +49,7 @@ class EventTable:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._making = threading.Lock()
-        self._stopping = threading.Event()
+        self._arrived, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._write_by_and_by, name="event table", daemon=True)
 
     def start(self) -> None:
@@ -57,6 +57,7 @@ class EventTable:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._arrived.set()
         self._thread.join()
         self.flush()
 
@@ -65,6 +66,7 @@ class EventTable:
         record = log_record(service, instance, container, time, stream, text)
         with self._lock:
             self._waiting.append(record)
+        self._arrived.set()
 
     def flush(self) -> None:
         """Write what waits; come back when it is in the table."""
@@ -127,7 +129,8 @@ class EventTable:
             session.duckdb.unregister("_LINES")
 
     def _write_by_and_by(self) -> None:
-        while not self._stopping.wait(_FLUSH_SECONDS):
+        while self._arrived.wait() and not self._stopping.wait(_FLUSH_SECONDS):
+            self._arrived.clear()
             self.flush()
 
 

@@ -22,6 +22,8 @@ from mlops_embedded.sql.statement import Reader, Statement
 from mlops_embedded.sql.tag_clauses import alter_tags, set_tags
 from mlops_embedded.tasks.engine import engine_of
 
+_CANCEL_SECONDS = 0.25
+"""How soon a statement that waits for its job sees that it was cancelled."""
 _COMMON: dict[str, Callable[[Reader], Any]] = {
     "QUERY_WAREHOUSE": Reader.identifier,
     "COMMENT": Reader.string,
@@ -80,7 +82,7 @@ def wait_for(session: Session, running: RunningJob) -> str:
     """Wait for a job's end; cancelling the statement cancels the job."""
     asked_to_stop = False
     with session.waiting():
-        while not running.ended.wait(0.05):
+        while not running.ended.wait(_CANCEL_SECONDS):
             if session.cancelled.is_set() and not asked_to_stop:
                 asked_to_stop = True
                 running.cancel()
