@@ -103,7 +103,7 @@ def operator_privileges(deployment: Deployment, *, warehouse: str | None) -> lis
     return merged(found)
 
 
-class Held(Struct, frozen=True):
+class HeldPrivilege(Struct, frozen=True):
     """One privilege that a role holds, itself or by a role that it has: ``name`` is qualified, the account has none."""
 
     kind: str
@@ -111,7 +111,7 @@ class Held(Struct, frozen=True):
     privilege: str
 
 
-def missing(needed: Iterable[Privilege], held: Iterable[Held]) -> list[Privilege]:
+def missing(needed: Iterable[Privilege], held: Iterable[HeldPrivilege]) -> list[Privilege]:
     """Return those of the privileges that a role does not hold. Who owns a thing needs no other privilege on it."""
     known = {(one.kind, one.name, one.privilege) for one in held}
     return [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlops.compile.privileges import Held, Privilege, missing
+from mlops.compile.privileges import HeldPrivilege, Privilege, missing
 from mlops.deploy.plan import Action, Plan
 
 
-def lacking(plan: Plan, needed: Iterable[Privilege], held: Iterable[Held], role: str) -> list[str]:
+def lacking(plan: Plan, needed: Iterable[Privilege], held: Iterable[HeldPrivilege], role: str) -> list[str]:
     """Return a sentence with the statement that mends it for each privilege that is missing.
 
     What is there already need not be created; tasks always are, since the lock is one.

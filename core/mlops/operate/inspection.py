@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from mlops.compile.privileges import Held
+from mlops.compile.privileges import HeldPrivilege
 
 
 class Visitor(Struct, frozen=True):
@@ -52,7 +52,7 @@ class Inspection(Protocol):
     def images(self, database: str, schema: str, repository: str) -> frozenset[str] | None:
         """Return the paths of a repository's images, each with its tag; None if there is no such repository to see."""
 
-    def held(self, role: str) -> list[Held]:
+    def held(self, role: str) -> list[HeldPrivilege]:
         """Return the privileges that a role holds, by itself and by the roles that it has."""
 
     def event_table(self) -> str | None:

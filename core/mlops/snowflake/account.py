@@ -125,10 +125,12 @@ class SnowflakeAccount:
                 self._resource(kind, name).drop(if_exists=True)
 
     def suspend(self, task: str) -> None:
-        self._again(f"task {task} cannot be suspended", lambda: self._schema.tasks[quoted(task)].suspend())
+        with self._refusals(f"task {task} cannot be suspended"):
+            self._resource(Task, task).suspend()
 
     def resume(self, task: str) -> None:
-        self._again(f"task {task} cannot be resumed", lambda: self._schema.tasks[quoted(task)].resume())
+        with self._refusals(f"task {task} cannot be resumed"):
+            self._resource(Task, task).resume()
 
     def resume_graph(self, root: str) -> None:
         name = ".".join(map(quoted, (self._database, self._schema_name, root)))
@@ -140,10 +142,6 @@ class SnowflakeAccount:
         with suppress(_MissingError), self._refusals(f"the runs of {root}"):
             return [*map(_run, task.get_current_graphs()), *map(_run, task.get_complete_graphs(error_only=True))]
         return []
-
-    def _again(self, what: str, call: Callable[[], None]) -> None:
-        with self._refusals(what):
-            call()
 
     def _listed(self, kind: type[Any], prefix: str) -> Iterator[Held[Any]]:  # Any: of the kind that is asked for
         if kind is ServiceFunction:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 from snowflake.core.exceptions import NotFoundError
 from snowflake.core.grant import Grantees
 
-from mlops.compile.privileges import Held
+from mlops.compile.privileges import HeldPrivilege
 from mlops.operate.inspection import PoolState, Visitor
+from mlops.snowflake.event_tables import event_table
 from mlops.snowflake.identifiers import quoted, stored_parts
 from mlops.snowflake.refusals import refusals
 
@@ -75,9 +76,9 @@ class SnowflakeInspection:
             paths.add(path if ":" in name else f"{path}:{image.tags or 'latest'}")
         return frozenset(paths)
 
-    def held(self, role: str) -> list[Held]:
+    def held(self, role: str) -> list[HeldPrivilege]:
         """Return the privileges that a role holds, by itself and by the roles that it has."""
-        found: list[Held] = []
+        found: list[HeldPrivilege] = []
         seen: set[str] = set()
         ahead = [role, "PUBLIC"]
         while ahead:
@@ -94,16 +95,12 @@ class SnowflakeInspection:
                     if kind == "ROLE" and privilege == "USAGE":
                         ahead.append(parts[-1])
                     on = "" if kind == "ACCOUNT" else ".".join(quoted(part) for part in parts)
-                    found.append(Held(kind, on, privilege))
+                    found.append(HeldPrivilege(kind, on, privilege))
         return found
 
     def event_table(self) -> str | None:
         """Return the event table of the account, or None if logs are not kept."""
-        with self._session.connection.cursor() as cursor, refusals("the event table of the account"):
-            cursor.execute("SHOW PARAMETERS LIKE 'event_table' IN ACCOUNT")
-            columns = [column.name.lower() for column in cursor.description]
-            rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        return next((str(row["value"]) for row in rows if row.get("value")), None)
+        return event_table(self._session)
 
 
 def _found(ask: Callable[[], Answer], what: str) -> Answer | None:

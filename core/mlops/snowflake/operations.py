@@ -17,6 +17,7 @@ from snowflake.connector import DictCursor
 from mlops.errors import AccountError
 from mlops.operate.log_lines import LogLine, kept
 from mlops.operate.operations import Job, LiveTask, TaskRun
+from mlops.snowflake.event_tables import event_table
 from mlops.snowflake.identifiers import qualified, quoted, stored
 from mlops.snowflake.refusals import MissingError, RejectedError, refusals
 
@@ -183,7 +184,7 @@ class SnowflakeOperations:
                 what=f"the kept log of {job}",
             )
         except AccountError:  # the job is gone, too
-            table = self._event_table()
+            table = event_table(self._session)
             if table is None:
                 return None
             rows = self._rows(
@@ -204,10 +205,6 @@ class SnowflakeOperations:
             )
             for row in rows
         ]
-
-    def _event_table(self) -> str | None:
-        rows = self._rows("SHOW PARAMETERS LIKE 'event_table' IN ACCOUNT", {}, what="the event table of the account")
-        return rows[0]["value"] or None if rows else None
 
     def _task(self, name: str) -> TaskResource:
         return self._schema.tasks[quoted(name)]

@@ -15,7 +15,7 @@ from mlops.compile.objects import (
     Stage,
     Task,
 )
-from mlops.compile.privileges import Held, Privilege, missing, operator_privileges, owner_privileges
+from mlops.compile.privileges import HeldPrivilege, Privilege, missing, operator_privileges, owner_privileges
 from mlops.compile.statement import execute_job_service
 from mlops.compile.yaml_text import to_yaml
 
@@ -151,5 +151,5 @@ def test_who_operates_needs_nothing_to_create():
 def test_what_is_held_or_owned_is_not_missing(privilege: str):
     needed = [Privilege("WAREHOUSE", "WH", "USAGE"), Privilege("ACCOUNT", "", "EXECUTE TASK")]
 
-    assert missing(needed, [Held("WAREHOUSE", "WH", privilege)]) == needed[1:]
+    assert missing(needed, [HeldPrivilege("WAREHOUSE", "WH", privilege)]) == needed[1:]
     assert missing(needed, []) == needed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops.compile.privileges import Held
+from mlops.compile.privileges import HeldPrivilege
 from mlops.errors import AccountError
 from mlops.operate.checkup import Finding, check_account, check_packages, failed
 from mlops.operate.inspection import PoolState, Visitor
@@ -34,7 +34,7 @@ class Account:
     def images(self, database: str, schema: str, repository: str) -> frozenset[str] | None:
         return None
 
-    def held(self, role: str) -> list[Held]:
+    def held(self, role: str) -> list[HeldPrivilege]:
         return []
 
     def event_table(self) -> str | None:
