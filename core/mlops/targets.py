@@ -124,9 +124,9 @@ class Notification(Struct, frozen=True, forbid_unknown_fields=True):
 class Target(Struct, frozen=True, forbid_unknown_fields=True):
     """Where a pipeline runs and is deployed.
 
-    ``connection`` names a section of Snowflake's connections.toml; without one the target is this machine with the
-    embedded Snowflake, where its plugin is installed. ``image`` is ``/database/schema/repository/name:tag`` or a name
-    and tag inside ``image_repository``. ``pools`` are by a name of the project's own; ``default`` serves every node that
+    ``connection`` names a section of Snowflake's connections.toml; without one the target is what ``SNOWFLAKE_*`` log in to,
+    else the embedded Snowflake, where its plugin is installed; with ``services`` embedded it is that alone. ``image`` is
+    ``/database/schema/repository/name:tag`` or a name and tag inside ``image_repository``. ``pools`` are by a name of the project's own; ``default`` serves every node that
     chooses none. ``width`` is how many calls a deployment makes at once.
     """
 
