@@ -126,8 +126,8 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``connection`` names a section of Snowflake's connections.toml; without one the target is what ``SNOWFLAKE_*`` log in to,
     else the embedded Snowflake, where its plugin is installed; with ``services`` embedded it is that alone. ``image`` is
-    ``/database/schema/repository/name:tag`` or a name and tag inside ``image_repository``. ``pools`` are by a name of the project's own; ``default`` serves every node that
-    chooses none. ``width`` is how many calls a deployment makes at once.
+    ``/database/schema/repository/name:tag`` or a name and tag inside ``image_repository``. ``pools`` are by a name of the
+    project's own; ``default`` serves every node that chooses none. ``width`` is how many calls a deployment makes at once.
     """
 
     name: str = "local"

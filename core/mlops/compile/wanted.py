@@ -37,7 +37,8 @@ def wanted_deployment(
 ) -> Deployment:
     """Return what Snowflake is to hold for a pipeline on the chosen target; ``image`` is used in place of the target's.
 
-    ``node_names`` are those of all installed nodes, short and full. ``environ`` gives placeholders of job files a meaning. ``tell`` is given what is worth knowing and no error.
+    ``node_names`` are those of all installed nodes, short and full. ``environ`` gives placeholders of job files a meaning.
+    ``tell`` is given what is worth knowing and no error.
 
     Raises:
         UnknownNameError: there is no target of the chosen name.
