@@ -16,6 +16,7 @@ from mlops.deploy.consequences import suspended_calls
 from mlops.deploy.levels import levels_of, written_above
 from mlops.deploy.lock import (
     Lock,
+    LockLostError,
     comment_of_lock,
     held_here,
     is_alive,
@@ -125,11 +126,16 @@ class _Work:
     def _go(self, lock: Lock, name: str) -> Applied:
         whole = first = self.plan.lock is None
         try:
-            with kept(lock, name, self.account):
+            with kept(lock, name, self.account) as hold:
+                self.calls.check = hold.check
                 self._check_root()
                 try:
                     self._change()
+                except LockLostError:
+                    raise  # what was written is in the hands of the deploy that has the lock
                 except BaseException as cause:
+                    if hold.is_lost():
+                        raise LockLostError from cause
                     whole = False  # if undoing is interrupted, too
                     whole = self.undo.all() and first
                     stopped = not isinstance(cause, Exception)
@@ -141,9 +147,13 @@ class _Work:
                         root_suspended=self.undo.root_suspended,
                         stopped=stopped,
                     ) from cause
+        except LockLostError:
+            raise
         except BaseException:
+            self.calls.check = lambda: None
             self._unlock(name, lock, whole=whole)  # what an interrupted deploy has left is still to be mended
             raise
+        self.calls.check = lambda: None
         warnings = self._unlock(name, lock, whole=True)
         return Applied(self.calls.done, 0.0, self.plan.start_root, warnings)
 

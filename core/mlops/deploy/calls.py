@@ -29,6 +29,7 @@ class Calls:
     """Makes calls over one pool of threads, and counts them.
 
     A call whose answer was lost is repeated after a pause, as is one that finds the graph busy, after ``unblock``.
+    ``check`` is asked before each: what it raises keeps the call from being made.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Calls:
     ) -> None:
         self.done = 0
         self.unblock: Callable[[], None] = lambda: None
+        self.check: Callable[[], None] = lambda: None
         self._total, self._pool = total, pool
         self._progress, self._pauses, self._sleep = progress, pauses, sleep
         self._mutex = Mutex()
@@ -100,6 +102,7 @@ class Calls:
         return run()
 
     def _make(self, call: Call) -> None:
+        self.check()
         self.repeated(call.run)
         with self._mutex:
             self.done += 1

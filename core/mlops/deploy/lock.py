@@ -62,6 +62,12 @@ class Lock(Struct, frozen=True, omit_defaults=True):
 class LockLostError(AccountError):
     """Another deploy has taken the lock."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "another deploy has taken over, because this one was silent for too long: it has stopped where it was",
+            hint="the other one brings the graph to what it wants: look at mlops plan when it has ended",
+        )
+
 
 def new_lock(*, root_started: bool, suspended: tuple[str, ...] = ()) -> Lock:
     """Return a lock that this process is to hold."""
@@ -161,22 +167,63 @@ def held_here(lock: Lock) -> Iterator[None]:
         _HELD_HERE.discard(lock.id)
 
 
+class Hold:
+    """A lock that is held. Its holder may have been silent for so long, asleep or without a network, that another took it."""
+
+    def __init__(self, lock: Lock, name: str, account: Account, *, clock: Callable[[], float] = time.time) -> None:
+        self._lock, self._name, self._account, self._clock = lock, name, account, clock
+        self._count, self._said, self._lost = 0, clock(), False
+
+    def beat(self) -> None:
+        """Say on the lock that its holder is alive. One that was taken is not made again."""
+        self._lost = self._lost or not self._is_ours()
+        if not self._lost:
+            self._count += 1
+            self._account.put(task_of_lock(self._name), comment_of_lock(replace(self._lock, beat=self._count)))
+            self._said = self._clock()
+
+    def check(self) -> None:
+        """Do nothing while the lock is ours; it is looked at only after a silence in which it may have been taken.
+
+        Raises:
+            LockLostError: another deploy has taken it.
+        """
+        if not self._lost and self._clock() - self._said > WATCH_SECONDS:
+            self.beat()
+        if self._lost:
+            raise LockLostError
+
+    def is_lost(self) -> bool:
+        """Tell whether another deploy has taken it, as far as the account answers."""
+        try:
+            self.check()
+        except LockLostError:
+            return True
+        except AccountError:
+            return False
+        return False
+
+    def _is_ours(self) -> bool:
+        there = self._account.find(Task, self._name)
+        seen = None if there is None else lock_of(there)
+        return seen is not None and seen.id == self._lock.id
+
+
 @contextmanager
-def kept(lock: Lock, name: str, account: Account, *, every: float = BEAT_SECONDS) -> Iterator[None]:
-    """Say on the lock that its holder is alive, for as long as the block runs."""
+def kept(lock: Lock, name: str, account: Account, *, every: float = BEAT_SECONDS) -> Iterator[Hold]:
+    """Say on the lock that its holder is alive, for as long as the block runs; yield what tells whether it still holds it."""
     done = threading.Event()
+    hold = Hold(lock, name, account)
 
     def beat() -> None:
-        count = 0
         while not done.wait(every):
-            count += 1
             with suppress(AccountError):  # the writes of the deploy meet the same account, and they tell
-                account.put(task_of_lock(name), comment_of_lock(replace(lock, beat=count)))
+                hold.beat()
 
     beating = threading.Thread(target=beat, name="mlops-deploy-lock", daemon=True)
     beating.start()
     try:
-        yield
+        yield hold
     finally:
         done.set()
         beating.join()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
 
 from mlops.compile.objects import Deployment, Service, ServiceFunction, Stage, Task
+from mlops.deploy import applying
 from mlops.deploy import lock as locks
 from mlops.deploy.account import BusyError, UnreachableError
 from mlops.deploy.applying import Applied, apply, count_of_calls
@@ -407,6 +410,35 @@ def test_the_holder_of_a_lock_says_that_it_is_alive(threads):
         assert beaten.wait(5)
 
     assert locks.lock_of(account._objects["Task", "X$$DEPLOY1"]).beat >= 1
+
+
+def test_a_deploy_whose_lock_was_taken_while_it_slept_writes_nothing_more_and_makes_no_lock(threads, monkeypatch):
+    account = account_with(OLD, threads)
+    found = plan(account, NEW, threads)
+    now = [0.0]
+    monkeypatch.setattr(applying, "kept", partial(asleep, lambda: now[0]))
+
+    def sleeps(call: str) -> None:
+        if call == "put Task CHURN$TRAIN_A":
+            account.before = quiet
+            now[0] = 3600.0
+            account.drop(Task, "CHURN$$DEPLOY1")
+            theirs = replace(locks.new_lock(root_started=True), machine="another")
+            account.create(locks.task_of_lock("CHURN$$DEPLOY2"), locks.comment_of_lock(theirs))
+            account.calls.clear()
+
+    account.before = sleeps
+    with pytest.raises(locks.LockLostError):
+        apply(found, account, threads)
+
+    assert account.writes == []
+    assert [name for _, name in account._objects if "$$DEPLOY" in name] == ["CHURN$$DEPLOY2"]
+
+
+@contextmanager
+def asleep(clock: Callable[[], float], lock: locks.Lock, name: str, account: InMemoryAccount) -> Iterator[locks.Hold]:
+    """A lock whose holder says nothing by itself."""
+    yield locks.Hold(lock, name, account, clock=clock)
 
 
 def test_functions_and_stages_come_before_the_tasks(threads):
