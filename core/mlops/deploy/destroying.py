@@ -19,6 +19,7 @@ from mlops.deploy.account import Account, ExistsError, Held
 from mlops.deploy.calls import PAUSES, Call, Calls, Progress
 from mlops.deploy.levels import levels_of
 from mlops.deploy.lock import (
+    Hold,
     comment_of_lock,
     held_here,
     is_alive,
@@ -147,8 +148,14 @@ def destroy(
             raise AnotherDeployError("the pipeline", lock_of(lock))
     calls = Calls(pool, total=len(destruction.objects) + 3 * len(destruction.graphs), progress=progress, pauses=pauses)
     with ExitStack() as stack:
-        for tasks in destruction.graphs.values():
-            _lock(_root(tasks), destruction.locks, account, calls, stack)
+        holds = [_lock(_root(tasks), destruction.locks, account, calls, stack) for tasks in destruction.graphs.values()]
+
+        def check() -> None:
+            for hold in holds:
+                hold.check()
+
+        calls.check = check
+        stack.callback(setattr, calls, "check", lambda: None)  # locks are dropped without
         try:
             for tasks in destruction.graphs.values():
                 _destroy_graph(tasks, account, calls)
@@ -164,7 +171,7 @@ def destroy(
     return calls.done
 
 
-def _lock(root: str, stale: Sequence[Held[Task]], account: Account, calls: Calls, stack: ExitStack) -> None:
+def _lock(root: str, stale: Sequence[Held[Task]], account: Account, calls: Calls, stack: ExitStack) -> Hold:
     """Keep deploys away from the graph until the end."""
     numbers = [number for one in stale if (number := lock_number(root, one.value.name)) is not None]
     name, lock = lock_name(root, max(numbers, default=0) + 1), new_lock(root_started=False)
@@ -174,7 +181,7 @@ def _lock(root: str, stale: Sequence[Held[Task]], account: Account, calls: Calls
     except ExistsError:
         raise AnotherDeployError("the pipeline", None) from None
     stack.callback(lambda: calls.one("unlock", _drop(account, Task, name)))
-    stack.enter_context(kept(lock, name, account))
+    return stack.enter_context(kept(lock, name, account))
 
 
 def _destroy_graph(tasks: Sequence[Held[Task]], account: Account, calls: Calls) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from msgspec.structs import replace
 
 from mlops.compile.objects import Service, Task
+from mlops.deploy import destroying
 from mlops.deploy import lock as locks
 from mlops.deploy.applying import apply
 from mlops.deploy.destroying import Destruction, destroy, survey_of_destruction
@@ -110,3 +112,25 @@ def test_a_deploy_that_is_under_way_is_not_destroyed(account, threads):
         destroy(surveyed(account, threads, "churn"), account, threads)
 
     assert "CHURN" in names(account)
+
+
+def test_a_destroy_whose_lock_was_taken_while_it_slept_drops_nothing_more(account, threads, monkeypatch) -> None:
+    now = [0.0]
+
+    @contextmanager
+    def silent(lock: locks.Lock, name: str, account: InMemoryAccount) -> Iterator[locks.Hold]:
+        yield locks.Hold(lock, name, account, clock=lambda: now[0])
+
+    def sleeps(call: str) -> None:
+        if call == "suspend Task CHURN":
+            now[0] = 3600.0
+            del account._objects["Task", "CHURN$$DEPLOY1"]
+
+    monkeypatch.setattr(destroying, "kept", silent)
+    account.before = sleeps
+    before = names(account)
+
+    with pytest.raises(AccountError, match="another deploy has taken over"):
+        destroy(surveyed(account, threads, "churn"), account, threads)
+
+    assert names(account) == before
