@@ -198,7 +198,7 @@ def test_a_container_that_fails_is_told_with_its_node_and_a_retry_goes_on_there(
 
     jobs = len(troubled.sql("SHOW JOB SERVICES"))
     (troubled.server.state / "stages" / "EMBEDDED" / "PUBLIC" / "MLOPS_DATA" / "mended").write_text("")
-    troubled.mlops("retry", "fragile", "--wait")
+    troubled.mlops("retry", "fragile", "--wait", "--yes")
 
     retried = troubled.history("fragile")
     assert {row["STATE"] for row in retried.values()} == {"SUCCEEDED"}

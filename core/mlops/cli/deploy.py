@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("pipeline", required=False, shell_complete=options.complete_pipelines)
-@click.option("--dry-run", is_flag=True, help="Show the plan and write nothing, as mlops plan does.")
+@options.dry_run
 @click.option(
     "--plan",
     "plan_path",
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 )
 @click.option("--prune", is_flag=True, help="Also drop what we own and no longer want.")
 @click.option("--refresh", is_flag=True, help="Look at every object, also where the root says that nothing changed.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
+@options.yes
+@options.quiet
 @options.target
 @options.connection
 @options.as_json

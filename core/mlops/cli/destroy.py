@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.argument("pipeline", required=False, shell_complete=options.complete_pipelines)
 @click.option("--pools", is_flag=True, help="Also drop the target's compute pools, if we made them.")
 @click.option("--data", is_flag=True, help="Also drop the target's stage with all datasets in it, if we made it.")
-@click.option("--dry-run", is_flag=True, help="Show what would be dropped, and drop nothing.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
+@options.dry_run
+@options.yes
+@options.quiet
 @options.target
 @options.connection
 @options.as_json

@@ -66,7 +66,7 @@ def context(folder: str, plugins: tuple[str, ...], requirements: str | None, as_
 @_PLUGIN
 @_REQUIREMENTS
 @click.option("--base", metavar="IMAGE", help="The image to start from, for example one pinned by its digest.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not show what the engine does.")
+@options.quiet
 @options.as_json
 def build(
     tag: str, plugins: tuple[str, ...], requirements: str | None, base: str | None, quiet: bool, as_json: bool
@@ -104,7 +104,7 @@ def build(
 @click.option("--tag", metavar="NAME:TAG", help="The local image; without it the name and tag of the target's image.")
 @options.target
 @options.connection
-@click.option("-q", "--quiet", is_flag=True, help="Do not show what the engine does.")
+@options.quiet
 @options.as_json
 def push(tag: str | None, target: str | None, connection: str | None, quiet: bool, as_json: bool) -> None:
     """Push the image to the image repository of a target.

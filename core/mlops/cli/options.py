@@ -18,6 +18,18 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])  # Any: a command's own
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 
+yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+params = click.option(
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter: max_depth=8, or train_model.max_depth=8.",
+)
+
 
 def target_for(help: str) -> Callable[[CommandT], CommandT]:
     """Return the option ``--target`` of a command for which it means something of its own."""

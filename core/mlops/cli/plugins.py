@@ -112,14 +112,7 @@ def new_plugin(name: str, folder: Path | None, description: str, as_json: bool) 
 
 @plugins.command("check")
 @click.argument("plugin", metavar="DIST|FOLDER|WHEEL", shell_complete=options.complete_plugins)
-@click.option(
-    "-p",
-    "--param",
-    "params",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A parameter for the runs of its nodes, to make them smaller.",
-)
+@options.params
 @click.option("--no-run", is_flag=True, help="Look only; run none of its nodes.")
 @click.option("--no-embedded", is_flag=True, help="Do not compare with runs on the embedded Snowflake.")
 @click.option(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from mlops.cli import options
 from mlops.cli.account import operations_of, pipeline_in
 from mlops.cli.output import print_json
-from mlops.cli.trigger import quiet as quiet_option
 from mlops.cli.trigger import wait as wait_option
 from mlops.cli.trigger import wait_for
 from mlops.errors import AccountError
@@ -17,10 +14,10 @@ from mlops.errors import AccountError
 
 @click.command()
 @click.argument("pipeline", required=False, shell_complete=options.complete_pipelines)
-@click.option("--dry-run", is_flag=True, help="Only say what would run again.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@options.dry_run
+@options.yes
 @wait_option
-@quiet_option
+@options.quiet
 @options.target
 @options.connection
 @options.as_json
@@ -42,8 +39,9 @@ def retry(
     \b
     Examples:
       mlops retry churn --target prod
-      mlops retry churn --json
+      mlops retry churn --yes --json
     """
+    from mlops.cli.deploying import confirmed
     from mlops.operate.retry import plan_retry
 
     project = options.project(target=target)
@@ -62,9 +60,7 @@ def retry(
                 print_json({"pipeline": plan.pipeline, "run": plan.run, "attempt": plan.attempt + 1, "again": again,
                             "kept": list(plan.kept)})  # fmt: skip
             return 0
-        if not yes and not as_json and sys.stdin.isatty() and not click.confirm("Go on?", default=True, err=True):
-            click.echo("nothing was done", err=True)
-            return 1
+        confirmed(f"retry run {plan.run} of {plan.pipeline}?", yes=yes)
         try:
             operations.retry_last(found.root.name)
         except AccountError as cause:

@@ -22,14 +22,7 @@ LAST_LINES = 12
 
 @click.command()
 @click.argument("pipeline", shell_complete=options.complete_pipelines)
-@click.option(
-    "-p",
-    "--param",
-    "params",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A parameter: max_depth=8, or train_model.max_depth=8.",
-)
+@options.params
 @click.option(
     "--from",
     "start",
@@ -78,7 +71,7 @@ LAST_LINES = 12
     help="Where feature_store, model_registry and session come from.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show what nodes print and log, as it happens.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
+@options.quiet
 @options.target
 @options.connection
 @options.as_json

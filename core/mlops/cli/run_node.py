@@ -49,7 +49,7 @@ class NodeRunFailed(MlopsError):
 )
 @options.target
 @options.connection
-@click.option("-q", "--quiet", is_flag=True, help="Do not repeat what the node prints.")
+@options.quiet
 @options.as_json
 def run_node(
     name: str | None,

@@ -23,21 +23,13 @@ if TYPE_CHECKING:
     from mlops.operate.operations import Operations
 
 wait = click.option("--wait", is_flag=True, help="Show its progress until it ends; exit code 1 if it fails.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")
 
 
 @click.command()
 @click.argument("pipeline", required=False, shell_complete=options.complete_pipelines)
-@click.option(
-    "-p",
-    "--param",
-    "params",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A parameter for this run: max_depth=8, or train_model.max_depth=8.",
-)
+@options.params
 @wait
-@quiet
+@options.quiet
 @options.target
 @options.connection
 @options.as_json

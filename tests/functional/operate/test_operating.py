@@ -144,12 +144,14 @@ def test_a_retry_says_first_what_runs_again_and_keeps_what_has_succeeded(shop: S
     run = started_by_hand(shop)["run"]
 
     plan = shop.json("retry", "--dry-run")
+    unasked = [shop.run("retry"), shop.run("retry", "--json")]
     fails.unlink()
     result = shop.run("retry", "--wait", "--yes")
     shown = shop.json("runs", "show", run, "--target", "embedded")
 
     assert [one["node"] for one in plan["again"]] == ["shop:train", "shop:report", "shop:tidy"]
     assert plan["kept"] == ["shop:load", "shop:clean"]
+    assert [(one.code, str(one.error)) for one in unasked] == [(2, "there is no terminal to ask on")] * 2
     assert "keep   load" in result.stderr
     assert result.code == 0
     assert {node["node"]: node["attempt"] for node in shown["nodes"]} == {

@@ -95,7 +95,7 @@ def test_a_pipeline_goes_from_the_registry_to_snowflake_and_away_again(traveller
     assert ([one["node"] for one in plan["again"]], plan["kept"]) == (
         ["kit-tasks:fragile"], ["kit-tasks:numbers", "kit-tasks:total"],
     )  # fmt: skip
-    retried = told("retry", "sums", "--wait")
+    retried = told("retry", "sums", "--wait", "--yes")
     assert {node["node"].rpartition(":")[2]: (node["state"], node["attempt"]) for node in retried["nodes"]} == {
         "numbers": ("succeeded", 1), "total": ("succeeded", 1), "fragile": ("succeeded", 2),
     }  # fmt: skip
