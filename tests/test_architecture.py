@@ -13,6 +13,7 @@ import click
 import pytest
 
 import mlops
+from mlops.plugins.hooks import SPECIFIED
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "mlops"
@@ -189,6 +190,20 @@ def test_no_plugin_imports_another():
 
     assert len(packages) > 10
     assert wrong == []
+
+
+def test_every_hook_is_implemented_by_a_plugin_that_is_no_test():
+    implemented = {
+        one.name
+        for file, _ in plugin_files()
+        if file.is_relative_to(ROOT / "plugins") and "tests" not in file.relative_to(ROOT).parts
+        for one in ast.walk(tree_of(file))
+        if isinstance(one, ast.FunctionDef)
+        if any("hookimpl" in ast.unparse(mark) for mark in one.decorator_list)
+    }
+
+    assert len(SPECIFIED) > 10
+    assert [name for name in SPECIFIED if name not in implemented] == []
 
 
 def test_modules_are_named_for_what_they_hold():

@@ -1,4 +1,4 @@
-"""The node that writes a calendar. Holidays are those of the package holidays, which knows most countries."""
+"""The nodes: the days of a calendar, and its holidays as an iCalendar. The package holidays knows those of most countries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from mlops import node
+from mlops_calendar.icalendar import ICalendar, of_days
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,3 +46,9 @@ def calendar(
             "name": [name or "" for name in names],
         }
     )
+
+
+@node(outputs=["holidays"], deterministic=True)
+def publish_holidays(calendar: pd.DataFrame) -> ICalendar:
+    """Write the holidays of the calendar as an iCalendar (``.ics``), which calendar programs open."""
+    return of_days(calendar)
