@@ -17,7 +17,7 @@ from mlops.compile.services import services_of
 from mlops.compile.shared import shared_by
 from mlops.compile.specification import Specification
 from mlops.compile.tasks import task_graph
-from mlops.compile.variables import check_variables
+from mlops.compile.variables import check_variables, credentials_among
 from mlops.errors import DatasetError, GraphProblem, MlopsError, PipelineError, SettingsError
 from mlops.graph import Graph, Storable
 from mlops.targets import Pool, Target
@@ -107,6 +107,7 @@ def deployment_of(
             )
     if storable is not None:
         problems.extend(crossings(graph, jobs, storable))
+    problems.extend(credentials_among(parameters))
     config: Mapping[str, Any] = {}  # Any: see Scalar
     in_tasks = {node.full_name for job in jobs for node in job.nodes}
     try:

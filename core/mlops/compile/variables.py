@@ -1,4 +1,4 @@
-"""Variables of containers: those that mlops sets, and those that may not be set.
+"""Variables of containers: those that mlops sets, and those that may not be set; and parameters that may not.
 
 Source: Snowflake documentation, "Execute SQL from a container" (what Snowflake sets itself).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mlops.errors import MlopsError, SettingsError
+from mlops.errors import MlopsError, ParameterError, SettingsError
 
 OWN_VARIABLES = ("MLOPS_PIPELINE", "MLOPS_DATA", "MLOPS_AUTH", "MLOPS_VERSIONS", "MLOPS_LOG_FORMAT", "MLOPS_PARAMETERS")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -40,6 +40,24 @@ def check_variables(env: Mapping[str, str], place: str, problems: list[MlopsErro
         else:
             continue
         problems.append(SettingsError(place=f"{place}.{name}", problem=reason, hint=hint))
+
+
+def credentials_among(parameters: Mapping[str, Mapping[str, object]]) -> list[MlopsError]:
+    """Return what is wrong with parameters, by full name of their node: a credential would be in the task graph's CONFIG.
+
+    A number is none (``max_token = 512``), and an empty value, the default of an optional one, gives nothing away.
+    """
+    return [
+        ParameterError(
+            parameter=name,
+            problem=f"it is named like a credential of node {node!r}, and whoever may see the task graph would read its value",
+            hint=f'keep it in a secret: [[targets.NAME.secrets]] secret = "db.schema.name", variable = "{name.upper()}"; '
+            f"the node reads os.environ[{name.upper()!r}]",
+        )
+        for node, values in parameters.items()
+        for name, value in values.items()
+        if value and not isinstance(value, (bool, int, float)) and looks_like_a_credential(name)
+    ]
 
 
 def looks_like_a_credential(name: str) -> bool:

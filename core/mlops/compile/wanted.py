@@ -59,11 +59,11 @@ def wanted_deployment(
         )
     parameters = settle(graph.nodes, layers)
     for node, values in parameters.items():
-        for name in (name for name, value in values.items() if isinstance(value, str) and value):
+        for name in (name for name, value in values.items() if value is None or value == ""):
             if looks_like_a_credential(name):
                 tell(
-                    f"parameter {name!r} of node {node!r} is named like a credential: whoever may see the task graph reads it; "
-                    f"a secret of Snowflake stays one ([[targets.{target.name}.secrets]])"
+                    f"parameter {name!r} of node {node!r} is named like a credential: it stays empty in a task graph, which "
+                    f"others may read; a secret of Snowflake stays one ([[targets.{target.name}.secrets]])"
                 )
     return deployment_of(
         graph,

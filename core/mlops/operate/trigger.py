@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from mlops.compile.config import encode
 from mlops.compile.objects import Scalar
+from mlops.compile.variables import credentials_among
 from mlops.errors import MlopsError, ParameterError, SeveralError
 from mlops.graph import Graph
 from mlops.layers import Layer, given
@@ -25,12 +26,14 @@ def config_of(graph: Graph, pipeline: DeployedPipeline, parameters: Mapping[str,
     """Return the CONFIG for one run that has these parameters, given as text by ``name`` or ``node.name``.
 
     Raises:
-        ParameterError, SeveralError: no node has it, the value does not fit, or what is deployed does not know it.
+        ParameterError, SeveralError: no node has it, the value does not fit or is a credential, or what is deployed does not know it.
     """
-    config = encode(graph, given(graph.nodes, Layer("--param", parameters, texts=True)))
+    values = given(graph.nodes, Layer("--param", parameters, texts=True))
+    config = encode(graph, values)
     deployed = pipeline.root.config
     open_nodes = {node.full_name for node in graph.nodes if node.open_inputs}
-    problems: list[MlopsError] = [
+    problems: list[MlopsError] = credentials_among(values)
+    problems.extend(
         ParameterError(
             parameter=key,
             problem="what is deployed does not have it",
@@ -39,11 +42,11 @@ def config_of(graph: Graph, pipeline: DeployedPipeline, parameters: Mapping[str,
         for key in config
         if key not in deployed
         and not any(key.rpartition(".")[0] in (node, pipeline.short(node)) for node in open_nodes)
-    ]
+    )
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise SeveralError(f"{len(problems)} parameters are not deployed", problems)
+        raise SeveralError(f"{len(problems)} parameters are not right", problems)
     return config
 
 
