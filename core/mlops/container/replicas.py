@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from mlops.datasets.whole_file import WholeFile, read_whole
 from mlops.errors import RunError
+from mlops.quantities import duration
 from mlops.runs.node_run import Order
 from mlops.runs.outcome import NodeOutcome
 from mlops.runs.replicas import fits, part_folder
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 PAUSE, LONGEST = 0.25, 5.0
 """Seconds between two looks at the stage: the first ones, and those when nothing has come for long."""
+
+TELLING = 60.0
+"""Seconds after which it is told again what is waited for: a replica that was killed has left no note."""
 
 
 def note_failure(order: Order, outcome: NodeOutcome, job: str) -> None:
@@ -44,15 +48,23 @@ def whole_order(order: Order, shared: str, *, started: float | None) -> Order:
 
 
 def wait_for_parts(
-    order: Order, shared: str, stores: Stores, *, job: str, sleep: Callable[[float], None] = time.sleep
+    order: Order,
+    shared: str,
+    stores: Stores,
+    *,
+    job: str,
+    tell: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Wait until every replica has committed its part. How long that may take is for the task's timeout to say.
+
+    ``tell`` is given once a minute what is waited for.
 
     Raises:
         RunError: a replica of this job has failed.
     """
     missing = set(range(order.replica_count))
-    pause = PAUSE
+    pause, waited, told = PAUSE, 0.0, 0.0
     while True:
         before = len(missing)
         for index in sorted(missing):
@@ -68,7 +80,15 @@ def wait_for_parts(
         if not missing:
             return
         pause = PAUSE if len(missing) < before else min(pause * 1.3, LONGEST)
+        if waited - told >= TELLING:
+            told = waited
+            names = ", ".join(map(str, sorted(missing)))
+            tell(
+                f"node {order.node.name} still waits for replicas {names} of {order.replica_count} after {duration(waited)}; "
+                "one that was killed is seen in its own log alone"
+            )
         sleep(pause)
+        waited += pause
 
 
 def _failure(folder: str, order: Order, job: str) -> str | None:

@@ -204,7 +204,9 @@ def _gathered(order: Order, outcome: NodeOutcome, work: _Work) -> NodeOutcome:
     if order.replica_count == 1 or order.replica_index > 0:
         return outcome
     work.log.say("INFO", f"node {order.node.name} waits for {order.replica_count - 1} other replicas")
-    replicas.wait_for_parts(order, work.shared, work.stores, job=work.environment.job)
+    replicas.wait_for_parts(
+        order, work.shared, work.stores, job=work.environment.job, tell=partial(work.log.say, "WARN")
+    )
     gathering = replicas.whole_order(order, work.shared, started=outcome.started)
     whole = run_node(gathering, stores=work.stores, services=work.services, hooks=work.hooks, own_log=False)
     if whole.error is None:
