@@ -100,7 +100,7 @@ def test_a_new_project_holds_every_setting_with_its_default_and_can_be_used(heal
 
 def test_the_defaults_of_a_new_project_are_valid_when_they_are_uncommented(healthy, folder):
     healthy.mlops("init", cwd=folder)
-    lines = (folder / "mlops.toml").read_text().splitlines()
+    lines = (folder / "mlops.toml").read_text().partition("# Nodes of any")[0].splitlines()
     known = {key.name.rpartition(".")[2] for key in KEYS if key.default is not None}
     enabled = [line.removeprefix("# ") if line.removeprefix("# ").split(" = ")[0] in known else line for line in lines]
     (folder / "mlops.toml").write_text("\n".join(enabled))
@@ -110,6 +110,20 @@ def test_the_defaults_of_a_new_project_are_valid_when_they_are_uncommented(healt
     assert {key.name for key in KEYS if "mlops.toml" in settings.origins[key.name]} == {
         key.name for key in KEYS if key.default is not None
     }
+
+
+def test_the_example_targets_of_a_new_project_are_valid_when_they_are_uncommented(healthy, folder):
+    healthy.mlops("init", cwd=folder)
+    text = (folder / "mlops.toml").read_text()
+    examples = [part.replace("\n# ", "\n") for part in text.split("# [targets.")[1:]]
+    tables = [f"[targets.{part.partition(chr(10) + '#')[0]}" for part in examples]
+    (folder / "mlops.toml").write_text("\n".join(tables))
+
+    targets = load_settings(str(folder), environ={}).targets
+
+    assert targets["dev"].connection == "dev"
+    assert (targets["embedded"].services, targets["embedded"].connection) == ("embedded", None)
+    assert targets["embedded"].pools["default"].name == "MLOPS_POOL"
 
 
 def test_init_writes_no_settings_beside_those_of_pyproject_and_keeps_files(healthy, folder):
