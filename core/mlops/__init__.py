@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlops.context import Context
+    from mlops.credentials import hide_credentials
     from mlops.datasets.serializers import Facts, Serializer
     from mlops.declaration import node
     from mlops.errors import MlopsError
@@ -36,6 +37,7 @@ __all__ = [
     "Serving",
     "Stream",
     "__version__",
+    "hide_credentials",
     "hookimpl",
     "node",
 ]
@@ -55,6 +57,7 @@ _HOMES = {
     "Serializer": "mlops.datasets.serializers",
     "Serving": "mlops.nodes",
     "Stream": "mlops.pipeline",
+    "hide_credentials": "mlops.credentials",
     "hookimpl": "mlops.plugins.hookspecs",
     "node": "mlops.declaration",
 }

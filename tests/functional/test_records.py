@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mlops.context import Metric
 from mlops.errors import RunError, UnknownNameError
@@ -163,3 +164,11 @@ def test_records_of_a_newer_mlops_are_refused_untouched(tmp_path):
 
     with pytest.raises(RunError, match="written by a newer mlops"):
         RunRecords(tmp_path)
+
+
+def test_a_parameter_that_is_named_like_a_credential_is_recorded_hidden(records, tmp_path):
+    records.begin(replace(run(), parameters={"kit:first": {"n": 1, "api_key": "hunter2"}}), NODES)
+    records.commit()
+
+    assert records.run("20261123-101500-3f9a1c").run.parameters == {"kit:first": {"n": 1, "api_key": "***"}}
+    assert not [file.name for file in tmp_path.rglob("*") if file.is_file() and b"hunter2" in file.read_bytes()]

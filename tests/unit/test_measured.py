@@ -43,3 +43,11 @@ def test_of_very_many_steps_the_first_the_last_and_even_ones_between_are_told() 
     assert (len(steps), steps[0], steps[-1]) == (MOST_STEPS, 0, 999)
     assert {after - before for before, after in pairwise(steps)} <= {10, 11}
     assert told.left_out == ("900 of 1000 steps",)
+
+
+def test_an_experiment_is_not_told_what_is_named_like_a_credential() -> None:
+    parameters = {"depth": 6, "api_key": "hunter2"}
+
+    told = measured(pipeline="churn", node="a", run_id="b", parameters=parameters, metrics=(), succeeded=True)
+
+    assert told.parameters == {"depth": 6, "api_key": "***"}

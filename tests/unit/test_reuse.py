@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from msgspec.structs import replace
 
 from mlops.datasets.manifest import DatasetRecord, Manifest
@@ -55,6 +57,14 @@ def test_every_change_is_named():
     assert found.reason == (
         "parameter depth changed from 6 to 8; its input 'table' changed; the file of 'model' is gone or was changed"
     )
+
+
+def test_a_changed_credential_is_named_and_not_shown():
+    before = dataclasses.replace(MANIFEST, parameters={"api_key": "hunter2"})
+
+    decided = reuse(NODE, before, parameters={"api_key": "hunter3"}, inputs=MANIFEST.inputs, intact=lambda record: True)
+
+    assert decided == Reuse(False, "parameter api_key changed")
 
 
 def test_an_output_that_the_node_did_not_write_before_makes_it_run_again():

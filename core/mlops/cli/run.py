@@ -11,6 +11,7 @@ import click
 from mlops.cli import options
 from mlops.cli.output import moment, paint, print_json
 from mlops.cli.progress import MARKS, progress_of
+from mlops.credentials import hide_credentials
 from mlops.errors import ParameterError
 from mlops.graph import Graph
 from mlops.quantities import duration, number
@@ -208,7 +209,7 @@ def run_row(outcome: RunOutcome) -> dict[str, Any]:  # Any: JSON
         "executor": run.executor,
         "resumed": run.resumed,
         "versions": dict(run.versions),
-        "parameters": {node: dict(values) for node, values in run.parameters.items()},
+        "parameters": {node: hide_credentials(values) for node, values in run.parameters.items()},
         "nodes": [node_outcome_row(one) for one in outcome.nodes],
         "warnings": list(outcome.warnings),
     }

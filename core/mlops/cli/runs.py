@@ -13,6 +13,7 @@ from mlops.cli import options
 from mlops.cli.output import moment, paint, print_json, print_table
 from mlops.cli.progress import MARKS
 from mlops.cli.run import run_row, shown
+from mlops.credentials import hide_credentials
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.project import Project
 from mlops.quantities import duration, number, size
@@ -160,7 +161,7 @@ def _tell_run(outcome: RunOutcome, written: Sequence[tuple[str, DatasetRecord]],
     if changed := {node: values for node, values in run.parameters.items() if values}:
         click.echo("\nparameters")
         for node, values in changed.items():
-            click.echo(f"  {node}: {', '.join(f'{key}={value!r}' for key, value in values.items())}")
+            click.echo(f"  {node}: {', '.join(f'{key}={value!r}' for key, value in hide_credentials(values).items())}")
     if folder:
         click.echo(f"\n  datasets  {folder}")
 

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from mlops.compile.rules import misfits_of
 from mlops.compile.specification import Specification
-from mlops.compile.variables import looks_like_a_credential
 from mlops.compile.yaml_source import Source, YamlError, read_yaml
+from mlops.credentials import looks_like_a_credential
 from mlops.errors import JobFileError, MlopsError, SeveralError, closest
 from mlops.shape import Misfit, Path, fitted
 from mlops.targets import Target

@@ -8,15 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from mlops.credentials import holds_a_credential, looks_like_a_credential
 from mlops.errors import MlopsError, ParameterError, SettingsError
 
 OWN_VARIABLES = ("MLOPS_PIPELINE", "MLOPS_DATA", "MLOPS_AUTH", "MLOPS_VERSIONS", "MLOPS_LOG_FORMAT", "MLOPS_PARAMETERS")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_CREDENTIAL = re.compile(
-    r"(?:^|_)(PASSWORD|PASSWD|PWD|PASSPHRASE|PASSCODE|TOKEN|SECRET|CREDENTIALS?|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY"
-    r"|CONNECTION_?STRING)(?:_|$)",
-    re.IGNORECASE,
-)
 
 
 def check_variables(env: Mapping[str, str], place: str, problems: list[MlopsError]) -> None:
@@ -56,13 +52,8 @@ def credentials_among(parameters: Mapping[str, Mapping[str, object]]) -> list[Ml
         )
         for node, values in parameters.items()
         for name, value in values.items()
-        if value and not isinstance(value, (bool, int, float)) and looks_like_a_credential(name)
+        if holds_a_credential(name, value)
     ]
-
-
-def looks_like_a_credential(name: str) -> bool:
-    """Tell whether a variable or parameter of this name holds what nobody should read."""
-    return bool(_CREDENTIAL.search(name))
 
 
 def is_variable(name: str) -> bool:

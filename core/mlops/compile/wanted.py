@@ -13,7 +13,7 @@ from mlops.compile.job_file import placeholders_of, read_job_file
 from mlops.compile.jobs import options_of
 from mlops.compile.objects import Deployment
 from mlops.compile.specification import Specification
-from mlops.compile.variables import looks_like_a_credential
+from mlops.credentials import looks_like_a_credential
 from mlops.errors import MlopsError, SettingsError, SeveralError, closest
 from mlops.layers import Layer, settle
 from mlops.pipeline import Stream

@@ -24,6 +24,7 @@ from mlops.container.job_log import JobLog
 from mlops.container.return_value import return_value
 from mlops.container.service_run import PARAMETERS, ServiceRun
 from mlops.container.skew import refuse_skew
+from mlops.credentials import hide_credentials
 from mlops.errors import DatasetError, MlopsError
 from mlops.plugins.loading import load_function
 from mlops.project import Project
@@ -180,7 +181,9 @@ def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a n
     if kept is not None:
         work.log.say("INFO", f"node {node.name} kept: {kept.reason}", _facts(kept))
         return kept
-    work.log.say("INFO", f"node {node.name} {node.origin.version} starts", {"mlops.parameters": shown(parameters)})
+    work.log.say(
+        "INFO", f"node {node.name} {node.origin.version} starts", {"mlops.parameters": hide_credentials(parameters)}
+    )
     outcome = run_node(
         order, stores=work.stores, services=work.services, hooks=work.hooks, function=function, own_log=False
     )
@@ -222,16 +225,6 @@ def _parameters(node: Node, config: Mapping[str, Any]) -> dict[str, object]:  # 
 
     full = any(key.startswith(f"{node.full_name}.") for key in config)
     return decode(node, node.full_name if full else node.name, config)
-
-
-def shown(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return parameters as a log may show them: a text that is named like a credential is hidden."""
-    from mlops.compile.variables import looks_like_a_credential
-
-    return {
-        name: "***" if isinstance(value, str) and value and looks_like_a_credential(name) else value
-        for name, value in parameters.items()
-    }
 
 
 def _inputs(node: Node, work: _Work) -> dict[str, Source]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from mlops.credentials import HIDDEN
 from mlops.drawing import wording
 from mlops.quantities import number, size
 
@@ -61,7 +62,7 @@ def _parameters(view: NodeView) -> list[list[str]]:
     rows = []
     for name, value in view.parameters.items():
         parameter = declared.get(name)
-        default = "" if parameter is None or parameter.default == value else _cut(repr(parameter.default))
+        default = "" if parameter is None or value in (parameter.default, HIDDEN) else _cut(repr(parameter.default))
         rows.append([name, _cut(repr(value)), parameter.type if parameter else "", default])
     return rows
 

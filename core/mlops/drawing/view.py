@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlops.credentials import hide_credentials
 from mlops.quantities import duration
 
 if TYPE_CHECKING:
@@ -93,4 +94,4 @@ def _parameters(graph: Graph, node: Node, outcome: RunOutcome | None) -> dict[st
             values[parameter.name] = given.get(key, values[parameter.name])
     if outcome is not None:
         values.update(outcome.run.parameters.get(node.full_name, {}))
-    return values
+    return hide_credentials(values)

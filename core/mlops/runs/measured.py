@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from mlops.context import Metric
+from mlops.credentials import hide_credentials
 
 MOST_STEPS = 100
 """How many steps of a run are told: Snowflake's client sends a statement a step."""
@@ -58,7 +59,7 @@ def measured(
     return Measured(
         experiment=_identifier(pipeline),
         run=_identifier(f"{node}_{run_id}"),
-        parameters=dict(parameters),
+        parameters=hide_credentials(parameters),
         steps=tuple(steps),
         succeeded=succeeded,
         left_out=tuple(left_out),

@@ -17,6 +17,7 @@ from msgspec import json
 from msgspec.structs import asdict
 
 from mlops.context import Metric
+from mlops.credentials import hide_credentials
 from mlops.errors import RunError, UnknownNameError
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, RunOutcome, State
 
@@ -119,7 +120,7 @@ class RunRecords:
                 run.target,
                 run.auth_mode,
                 run.executor,
-                _text(run.parameters),
+                _text({node: hide_credentials(values) for node, values in run.parameters.items()}),
                 _text(run.versions),
             ),
         )

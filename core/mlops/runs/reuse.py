@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from mlops.credentials import hide_credentials
 from mlops.nodes import Node
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ def reuse(
     """
     if manifest is None:
         return Reuse(False, "it had not committed anything")
+    before, now = hide_credentials(manifest.parameters), hide_credentials(parameters)
     changes = [
-        f"parameter {name} changed from {manifest.parameters.get(name)!r} to {parameters.get(name)!r}"
+        f"parameter {name} changed from {before.get(name)!r} to {now.get(name)!r}"
+        if before.get(name) != now.get(name)
+        else f"parameter {name} changed"
         for name in dict.fromkeys((*manifest.parameters, *parameters))
         if manifest.parameters.get(name) != parameters.get(name)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlops.compile.variables import looks_like_a_credential
+from mlops.credentials import looks_like_a_credential
 from mlops.errors import MlopsError, PipelineError, SeveralError
 from mlops.testing.findings import Finding
 from mlops.testing.subject import Subject

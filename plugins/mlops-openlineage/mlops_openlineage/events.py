@@ -161,7 +161,7 @@ def _engine() -> dict[str, Any]:
 def _node_facets(run: Any, node: Node) -> dict[str, Any]:
     parameters = [
         execution_parameters_run.ExecutionParameter(key, name=key, value=str(value))
-        for key, value in run.parameters.get(node.full_name, {}).items()
+        for key, value in mlops.hide_credentials(run.parameters.get(node.full_name, {})).items()
     ]
     return {
         **_engine(),

@@ -20,7 +20,7 @@ def make(*, rows: int = 3):
     return pd.DataFrame({"number": range(rows), "word": ["a"] * rows})
 
 @node(outputs=["count"], retries=0)
-def use(table, *, wrong: bool = False) -> int:
+def use(table, *, wrong: bool = False, api_key: str = "") -> int:
     if wrong:
         raise ValueError("no")
     return len(table)
@@ -76,6 +76,15 @@ def test_a_run_is_a_parent_and_every_node_a_child_whichever_process_emits(lineag
     assert events[1]["run"]["runId"] == events[2]["run"]["runId"] != events[3]["run"]["runId"]
 
 
+def test_a_parameter_that_is_named_like_a_credential_is_sent_hidden(lineage):
+    _, events = lineage(parameters={"api_key": "hunter2"})
+
+    (sent,) = [event for event in events if (event["job"]["name"], event["eventType"]) == ("traced.use", "START")]
+    values = {one["name"]: one["value"] for one in sent["run"]["facets"]["executionParameters"]["parameters"]}
+    assert values == {"wrong": "False", "api_key": "***"}
+    assert "hunter2" not in json.dumps(events)
+
+
 def test_an_output_carries_its_schema_its_size_and_its_hash(lineage):
     _, events = lineage(parameters={"rows": 5})
 
@@ -100,7 +109,8 @@ def test_an_attempt_that_fails_is_told_with_its_error_and_so_is_the_run(lineage)
     assert "raise ValueError" in failed["run"]["facets"]["errorMessage"]["stackTrace"]
     assert run["run"]["facets"]["errorMessage"]["message"] == "no"
     assert {one["key"]: one["value"] for one in failed["run"]["facets"]["executionParameters"]["parameters"]} == {
-        "wrong": "True"
+        "wrong": "True",
+        "api_key": "",
     }
 
 

@@ -13,6 +13,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from mlops import hide_credentials
 from mlops_opentelemetry.provider import ids_of_next_span, tracer
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _of_run(run: Any) -> dict[str, Any]:
 
 
 def _parameters(run: Any, node: Node) -> list[tuple[str, Any]]:
-    return list(run.parameters.get(node.full_name, {}).items())
+    return list(hide_credentials(run.parameters.get(node.full_name, {})).items())
 
 
 def _of_outputs(outcome: Any) -> dict[str, Any]:

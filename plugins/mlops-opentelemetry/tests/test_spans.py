@@ -24,7 +24,7 @@ def make(context, *, rows: int = 3):
     return pd.DataFrame({"number": range(rows)})
 
 @node(outputs=["count"])
-def use(table, *, wrong: bool = False) -> int:
+def use(table, *, wrong: bool = False, api_key: str = "") -> int:
     if wrong:
         raise ValueError("no")
     return len(table)
@@ -74,6 +74,14 @@ def test_parameters_metrics_and_outputs_are_attributes(project, exported):
     assert make.attributes["mlops.output.table.bytes"] > 0
     assert run.attributes["mlops.nodes.succeeded"] == 2
     assert run.resource.attributes["service.name"] == "mlops"
+
+
+def test_a_parameter_that_is_named_like_a_credential_is_sent_hidden(project, exported):
+    project.run("traced", parameters={"api_key": "hunter2"})
+
+    spans = exported.get_finished_spans()
+    assert spans[1].attributes["mlops.parameter.api_key"] == "***"
+    assert not [span.name for span in spans if "hunter2" in span.to_json()]
 
 
 def test_a_failure_is_the_status_and_an_event(project, exported):

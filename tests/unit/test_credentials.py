@@ -1,0 +1,55 @@
+"""Values that are named like credentials, and what stands in their place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mlops import hide_credentials
+from mlops.cli.run import run_row
+from mlops.cli.runs import _tell_run
+from mlops.credentials import looks_like_a_credential
+from mlops.runs.outcome import RunInfo, RunOutcome, State
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "DB_PASSWORD", "api_key", "apikey", "access_token", "privateKey", "pwd_of_user"]
+)
+def test_what_is_named_like_a_credential_is_hidden(name) -> None:
+    assert hide_credentials({name: "hunter2", "max_depth": 6}) == {name: "***", "max_depth": 6}
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "max_tokens", "keys", "secretary", "passwords_file"])
+def test_other_names_are_shown(name) -> None:
+    assert not looks_like_a_credential(name)
+    assert hide_credentials({name: "shown"}) == {name: "shown"}
+
+
+@pytest.mark.parametrize("value", [3, 0.5, True, None, "", [], {}])
+def test_what_can_be_no_secret_is_shown_under_any_name(value) -> None:
+    assert hide_credentials({"token_count": value}) == {"token_count": value}
+
+
+@pytest.mark.parametrize("value", ["hunter2", b"hunter2", ["hunter2"], {"first": "hunter2"}])
+def test_a_credential_of_any_shape_is_hidden(value) -> None:
+    assert hide_credentials({"credentials": value}) == {"credentials": "***"}
+
+
+def test_names_within_lists_and_mappings_are_searched_and_what_was_given_is_left_as_it_is() -> None:
+    given = {"sources": [{"url": "a", "token": "hunter2"}], "pair": ("a", {"password": "hunter2"})}
+
+    assert hide_credentials(given) == {"sources": [{"url": "a", "token": "***"}], "pair": ("a", {"password": "***"})}
+    assert given["sources"] == [{"url": "a", "token": "hunter2"}]
+
+
+def test_a_run_is_shown_without_credentials_also_where_its_record_has_some(capsys) -> None:
+    parameters = {"kit:first": {"depth": 6, "api_key": "hunter2"}}
+    outcome = RunOutcome(RunInfo("20261123-101500-3f9a1c", "churn", "", 100.0, parameters), State.SUCCEEDED, ())
+
+    _tell_run(outcome, [], "")
+
+    printed = capsys.readouterr().out
+    assert run_row(outcome)["parameters"] == {"kit:first": {"depth": 6, "api_key": "***"}}
+    assert "depth=6, api_key='***'" in printed
+    assert "hunter2" not in printed + json.dumps(run_row(outcome))
