@@ -28,9 +28,15 @@ _SIGNATURE = re.compile(r"\((.*)\)\s+RETURN", re.DOTALL)
 def create_function(
     session: SnowflakeSession, database: str, schema: str, wanted: ServiceFunction, comment: str, *, replace: bool
 ) -> None:
-    """Create a function, or with ``replace`` put it in the place of the one that is there."""
+    """Create a function, or with ``replace`` put it in the place of the one that is there, whatever its arguments.
+
+    Snowflake replaces only a function of the same arguments: ours of others is dropped, once the new one is there.
+    """
     with session.connection.cursor() as cursor:
         cursor.execute(creation_of(database, schema, wanted, comment, replace=replace))
+    if replace:
+        signatures = [signature for signature, said in _ours(session, database, schema, wanted.name) if said != comment]
+        _drop(session, database, schema, wanted.name, signatures)
 
 
 def creation_of(database: str, schema: str, wanted: ServiceFunction, comment: str, *, replace: bool) -> str:
@@ -61,10 +67,23 @@ def functions_in(session: SnowflakeSession, database: str, schema: str, prefix: 
 
 def drop_function(session: SnowflakeSession, database: str, schema: str, name: str) -> None:
     """Drop our function of this name; another one of that name with other arguments stays."""
+    _drop(session, database, schema, name, [signature for signature, _ in _ours(session, database, schema, name)])
+
+
+def _ours(session: SnowflakeSession, database: str, schema: str, name: str) -> list[tuple[str, str]]:
+    """Return signature and comment of each function of this name that a comment says is ours."""
     with session.connection.cursor(DictCursor) as cursor:
         cursor.execute(f"SHOW USER FUNCTIONS LIKE {literal(name)} IN SCHEMA {qualified(database, schema)}")
-        for row in cursor.fetchall():
-            signature = _SIGNATURE.search(row["arguments"])
-            if row["name"] == name and signature is not None and ownership_of(row.get("description")):
-                with session.connection.cursor() as dropping:
-                    dropping.execute(f"DROP FUNCTION IF EXISTS {qualified(database, schema, name)}({signature[1]})")
+        return [
+            (signature[1], row["description"])
+            for row in cursor.fetchall()
+            if row["name"] == name
+            and (signature := _SIGNATURE.search(row["arguments"])) is not None
+            and ownership_of(row.get("description"))
+        ]
+
+
+def _drop(session: SnowflakeSession, database: str, schema: str, name: str, signatures: list[str]) -> None:
+    with session.connection.cursor() as cursor:
+        for signature in signatures:
+            cursor.execute(f"DROP FUNCTION IF EXISTS {qualified(database, schema, name)}({signature})")

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from mlops.compile.objects import Deployment, Service, ServiceFunction
 from mlops.deploy.applying import apply
 from mlops.deploy.destroying import destroy, survey_of_destruction
+from mlops.deploy.ownership import Ownership, comment_of
 from mlops.deploy.survey import survey
 from mlops.errors import AccountError
 from mlops.runs.connection import Connection
@@ -25,6 +26,11 @@ from mlops.snowflake.service_functions import creation_of
 from mlops.snowflake.session import SnowflakeSession
 from tests.unit.deploy.graphs import NEW, OLD, POOL_OF_THREE
 
+SCORING = """
+spec:
+  containers: [{name: main, image: /embedded/public/images/mlops:1, command: [sleep, "60"]}]
+  endpoints: [{name: main, port: 8000}]
+"""
 PUBLISHED = Path(__file__).parents[4] / "shared" / "snowflake-openapi"
 
 
@@ -89,3 +95,31 @@ def test_a_function_of_a_service_is_one_statement_in_which_nothing_escapes() -> 
     )
     with pytest.raises(AccountError, match="no type of SQL"):
         creation_of("D", "S", replace(wanted, returns="TEXT; DROP TABLE X"), "", replace=False)
+
+
+def test_a_function_of_other_arguments_takes_the_place_of_ours_and_leaves_that_of_others(
+    account: SnowflakeAccount, wire: Recorder
+) -> None:
+    session = SnowflakeSession(Connection("embedded", wire.connection))  # type: ignore[attr-defined]  # see above
+    function = ServiceFunction("SCORE", "SCORING", "main", "/score", {"A": "FLOAT"}, "FLOAT")
+    wider = replace(function, arguments={"A": "FLOAT", "B": "FLOAT"})
+    first, second = (comment_of(Ownership("shop", "sales", hash=each)) for each in "12")
+    session.rows("CREATE COMPUTE POOL SCORERS MIN_NODES = 1 MAX_NODES = 1 INSTANCE_FAMILY = CPU_X64_XS")
+    session.rows(f"CREATE SERVICE EMBEDDED.PUBLIC.SCORING IN COMPUTE POOL SCORERS FROM SPECIFICATION $${SCORING}$$")
+    session.rows("CREATE FUNCTION EMBEDDED.PUBLIC.SCORE(A VARCHAR) RETURNS VARCHAR AS 'A'")
+
+    def comments() -> list[str]:
+        return sorted(str(one.comment) for one in account.held(ServiceFunction, "SCORE"))
+
+    [theirs] = comments()
+    account.put(function, first)
+    account.put(function, first)
+    assert comments() == sorted([theirs, first])
+    account.put(wider, second)
+    assert comments() == sorted([theirs, second])
+    account.put(function, first)
+    assert comments() == sorted([theirs, first])
+    account.drop(ServiceFunction, "SCORE")
+    assert comments() == [theirs]
+    session.rows("DROP SERVICE EMBEDDED.PUBLIC.SCORING")
+    session.close()
