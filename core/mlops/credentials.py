@@ -9,8 +9,8 @@ HIDDEN = "***"
 """What stands in the place of a credential."""
 
 _CREDENTIAL = re.compile(
-    r"(?:^|_)(PASSWORD|PASSWD|PWD|PASSPHRASE|PASSCODE|TOKEN|SECRET|CREDENTIALS?|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY"
-    r"|CONNECTION_?STRING)(?:_|$)",
+    r"(?:^|[_.-])(PASSWORD|PASSWD|PWD|PASSPHRASE|PASSCODE|TOKEN|SECRET|CREDENTIALS?|PRIVATE[_-]?KEY|API[_-]?KEY|ACCESS[_-]?KEY"
+    r"|CONNECTION[_-]?STRING)(?:[_-]|$)",
     re.IGNORECASE,
 )
 
@@ -30,7 +30,8 @@ def hide_credentials(parameters: Mapping[str, object]) -> dict[str, object]:
     """Return parameters as a log, a collector or a record may hold them: ``***`` for what is named like a credential.
 
     Names are those of mlops itself, such as ``password``, ``api_key`` or ``access_token``. Numbers, truth values, None and
-    empty values are shown under any name (``token_count=3``); lists and mappings are searched for further names.
+    empty values are shown under any name (``token_count=3``); lists and mappings are searched for further names. A name may begin with that of
+    its node (``fetch.api_key``).
     """
     return {
         name: HIDDEN if holds_a_credential(str(name), value) else _hidden_within(value)

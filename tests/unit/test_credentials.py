@@ -14,13 +14,24 @@ from mlops.runs.outcome import RunInfo, RunOutcome, State
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "DB_PASSWORD", "api_key", "apikey", "access_token", "privateKey", "pwd_of_user"]
+    "name",
+    [
+        "password",
+        "DB_PASSWORD",
+        "api_key",
+        "apikey",
+        "access_token",
+        "privateKey",
+        "pwd_of_user",
+        "fetch.api_key",
+        "x-api-key",
+    ],
 )
 def test_what_is_named_like_a_credential_is_hidden(name) -> None:
     assert hide_credentials({name: "hunter2", "max_depth": 6}) == {name: "***", "max_depth": 6}
 
 
-@pytest.mark.parametrize("name", ["tokenizer", "max_tokens", "keys", "secretary", "passwords_file"])
+@pytest.mark.parametrize("name", ["tokenizer", "max_tokens", "keys", "secretary", "passwords_file", "token.depth"])
 def test_other_names_are_shown(name) -> None:
     assert not looks_like_a_credential(name)
     assert hide_credentials({name: "shown"}) == {name: "shown"}

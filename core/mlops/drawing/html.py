@@ -14,6 +14,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
+from mlops.credentials import hide_credentials
 from mlops.drawing import wording
 from mlops.drawing.details import details
 from mlops.drawing.scene import Scene, scene_of
@@ -95,7 +96,8 @@ def _facts(graph: Graph, outcome: RunOutcome | None) -> str:
         ]
     facts = f"<dl>{_rows(rows)}</dl>"
     if pipeline.parameters:
-        facts += f"<h3>Sets</h3><dl>{_rows([(name, repr(value)) for name, value in pipeline.parameters.items()])}</dl>"
+        sets = hide_credentials(pipeline.parameters).items()
+        facts += f"<h3>Sets</h3><dl>{_rows([(name, repr(value)) for name, value in sets])}</dl>"
     return facts
 
 

@@ -13,7 +13,10 @@ import pytest
 from drawing_samples import HOSTILE, churn, ended, failed_run, hostile, joined, run_of, step, succeeded_run, wide
 
 from mlops.drawing.html import render
-from mlops.graph import Graph
+from mlops.graph import Graph, graph_of
+from mlops.parameters import Parameter
+from mlops.pipeline import Pipeline
+from mlops.registry import Registry
 from mlops.runs.outcome import ErrorInfo, RunOutcome, State
 
 VOID = {"meta", "link", "input", "br", "img"}
@@ -259,3 +262,14 @@ def test_a_thousand_nodes_are_drawn_in_three_seconds_and_five_megabytes() -> Non
     assert time.process_time() - started < 3
     assert len(page.encode()) < 5_000_000
     assert page.count('class="node ') == 1000
+
+
+def test_what_is_named_like_a_credential_is_on_no_page() -> None:
+    defaults = (Parameter("api_key", "planted-default", "str"), Parameter("depth", 6, "int"))
+    fetch = step("fetch", writes=["rows"], parameters=defaults)
+    pipeline = Pipeline("sales", nodes=[fetch.full_name], parameters={"fetch.api_key": "planted-by-the-pipeline"})
+
+    page = render(graph_of(pipeline, Registry(nodes=[fetch])))
+
+    assert "fetch.api_key" in page
+    assert "planted" not in page
