@@ -14,6 +14,8 @@ from typing import Any
 import docker
 import pytest
 
+from tests.readme import console
+
 ROOT = Path(__file__).parents[2]
 TAG = "mlops:tests"
 
@@ -69,8 +71,9 @@ def engine() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def image(engine: docker.DockerClient) -> Image:
     """The image, built by the command as a user would, with the repository as the project."""
+    (build,) = [step for step in console("In real containers") if step.command.startswith("mlops image build")]
     built = subprocess.run(
-        [sys.executable, "-m", "mlops", "image", "build", "--tag", TAG, "--json"],
+        [sys.executable, "-m", "mlops", *build.words, "--tag", TAG, "--json"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert built.returncode == 0, built.stdout + built.stderr

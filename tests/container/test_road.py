@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 import snowflake.connector
-from mlops_embedded.life import EmbeddedSnowflake
+from mlops_embedded import life
 from snowflake.connector import DictCursor
 
 from tests.container.conftest import Image
+from tests.readme import console, general
 
 pytestmark = [
     pytest.mark.container,
@@ -61,7 +62,7 @@ class Road:
     """A project, the embedded Snowflake that it is deployed to, and the command that does both."""
 
     folder: Path
-    server: EmbeddedSnowflake
+    server: life.Running
     command: Callable[..., subprocess.CompletedProcess[str]]
     registry: str
 
@@ -104,16 +105,26 @@ def road(
         return done
 
     (folder / "mlops.toml").write_text(PROJECT.format(image=image.tag) + TROUBLED)
-    with EmbeddedSnowflake(folder / "data" / "embedded", runtime="container", registry=registry) as server:
+    _, start, *_ = console("In real containers")
+    started = command(*(os.path.expandvars(word) for word in start.words), cwd=folder, timeout=60)
+    assert started.returncode == 0, started.stderr
+    try:
+        server = life.status(folder / "data" / "embedded")
+        assert server is not None
         yield Road(folder, server, command, registry)
+    finally:
+        command("embedded", "stop", "--state", "data/embedded", cwd=folder, timeout=60)
 
 
 def test_churn_runs_in_six_containers_with_inherited_tokens_and_no_credentials(road: Road, image: Image) -> None:
-    pushed = json.loads(road.mlops("image", "push", "--json"))
-    road.mlops("deploy", "churn", "--yes")
-    road.mlops("trigger", "churn", "--wait", *(word for one in QUICK for word in ("--param", one)))
+    *_, push, deploy, trigger = console("In real containers")
+    pushed = json.loads(road.mlops(*push.words, "--json"))
+    road.mlops(*deploy.words)
+    road.mlops(*trigger.words, *(word for one in QUICK for word in ("--param", one)))
 
     assert pushed["repository"] == f"{road.registry}/embedded/public/mlops_images"
+    shown = [general(line).replace("mlops:latest", image.tag) for line in push.shown]
+    assert shown == [general(f"{pushed['image']}@{pushed['digest']}")]
     definitions = [row["definition"] for row in road.sql("SHOW TASKS") if row["name"].startswith("CHURN")]
     assert len(definitions) == 6
     assert all(f"mlops:tests@{pushed['digest']}" in text for text in definitions)
@@ -197,7 +208,7 @@ def test_a_container_that_fails_is_told_with_its_node_and_a_retry_goes_on_there(
     assert "ValueError: there is no /mlops/data/mended" in troubled.mlops("logs", "kit-tasks:fragile")
 
     jobs = len(troubled.sql("SHOW JOB SERVICES"))
-    (troubled.server.state / "stages" / "EMBEDDED" / "PUBLIC" / "MLOPS_DATA" / "mended").write_text("")
+    (troubled.server.state.path / "stages" / "EMBEDDED" / "PUBLIC" / "MLOPS_DATA" / "mended").write_text("")
     troubled.mlops("retry", "fragile", "--wait", "--yes")
 
     retried = troubled.history("fragile")
@@ -230,6 +241,6 @@ def test_a_container_that_is_killed_fails_its_task_and_commits_nothing(troubled:
     while (row := troubled.history("patient").get("PATIENT", {})).get("STATE") != "FAILED":
         assert time.monotonic() < until, row
         time.sleep(0.2)
-    stage = troubled.server.state / "stages" / "EMBEDDED" / "PUBLIC" / "MLOPS_DATA" / "patient"
+    stage = troubled.server.state.path / "stages" / "EMBEDDED" / "PUBLIC" / "MLOPS_DATA" / "patient"
     assert not list(stage.rglob("*.json"))
     assert "failed" in troubled.mlops("status", "patient")
