@@ -117,7 +117,10 @@ class Bank:
         pipeline = self.pipeline(self.administrator)
         before = {row.run for row in watching.task_runs(root_id=pipeline.root.id)}
         operations.execute(pipeline.root.name, {})
-        run = next(row.run for row in watching.task_runs(root_id=pipeline.root.id) if row.run not in before)
+        run, until = None, time.monotonic() + 30
+        while run is None and time.monotonic() < until:  # its row appears when the engine has taken it up
+            run = next((row.run for row in watching.task_runs(root_id=pipeline.root.id) if row.run not in before), None)
+            time.sleep(0.05)
         *_, outcome = follow(watching, pipeline, run or "", target="t", since=since, sleep=lambda _: time.sleep(0.05))
         return outcome
 
