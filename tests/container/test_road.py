@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -90,13 +91,13 @@ class Road:
         }
 
 
+Build = Callable[[str, str], contextlib.AbstractContextManager[Road]]
+
+
 @pytest.fixture(scope="module")
-def road(
-    image: Image, make_environment: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Road]:
-    """One server, whose containers are real, for a project whose plugins are churn and one that stumbles."""
+def build_road(make_environment: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Makes a project, whose plugins are churn and one that stumbles, with a server of its own whose containers are real."""
     environment = make_environment(["kit-tasks"])
-    folder = tmp_path_factory.mktemp("road")
     registry = os.environ["MLOPS_EMBEDDED_REGISTRY"]
     kept = {"MLOPS_DISABLE_PLUGINS": "", "DOCKER_HOST": os.environ["DOCKER_HOST"]}
 
@@ -104,16 +105,27 @@ def road(
         done: subprocess.CompletedProcess[str] = environment.mlops(*words, cwd=cwd, timeout=timeout, **kept)
         return done
 
-    (folder / "mlops.toml").write_text(PROJECT.format(image=image.tag) + TROUBLED)
-    _, start, *_ = console("In real containers")
-    started = command(*(os.path.expandvars(word) for word in start.words), cwd=folder, timeout=60)
-    assert started.returncode == 0, started.stderr
-    try:
-        server = life.status(folder / "data" / "embedded")
-        assert server is not None
-        yield Road(folder, server, command, registry)
-    finally:
-        command("embedded", "stop", "--state", "data/embedded", cwd=folder, timeout=60)
+    @contextlib.contextmanager
+    def build(image: str, more: str) -> Iterator[Road]:
+        folder = tmp_path_factory.mktemp("road")
+        (folder / "mlops.toml").write_text(PROJECT.format(image=image) + more)
+        _, start, *_ = console("In real containers")
+        started = command(*(os.path.expandvars(word) for word in start.words), cwd=folder, timeout=60)
+        assert started.returncode == 0, started.stderr
+        try:
+            server = life.status(folder / "data" / "embedded")
+            assert server is not None
+            yield Road(folder, server, command, registry)
+        finally:
+            command("embedded", "stop", "--state", "data/embedded", cwd=folder, timeout=60)
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def road(image: Image, build_road: Build) -> Iterator[Road]:
+    with build_road(image.tag, "") as road:
+        yield road
 
 
 def test_churn_runs_in_six_containers_with_inherited_tokens_and_no_credentials(road: Road, image: Image) -> None:
@@ -164,9 +176,9 @@ def test_churn_runs_in_six_containers_with_inherited_tokens_and_no_credentials(r
 
 
 @pytest.fixture(scope="module")
-def troubled(road: Road, image: Image) -> Road:
-    """The image with one more plugin, pushed under the tag that the project now names; its pipelines are deployed."""
-    wheel = next(built_wheel(road.folder).glob("*.whl"))
+def troubled(image: Image, build_road: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    """The image with one more plugin, pushed; the pipelines that use it are deployed."""
+    wheel = next(built_wheel(tmp_path_factory.mktemp("wheels")).glob("*.whl"))
     dockerfile = (
         f"FROM {image.tag}\nUSER root\nCOPY {wheel.name} /tmp/\n"
         f"RUN /usr/local/bin/python -m pip --python /opt/mlops/bin/python install -q --no-deps --no-index /tmp/{wheel.name} "
@@ -180,11 +192,11 @@ def troubled(road: Road, image: Image) -> Road:
             archive.addfile(entry, io.BytesIO(data))
     content.seek(0)
     image.engine.images.build(fileobj=content, custom_context=True, tag="mlops:troubled", pull=False)
-    (road.folder / "mlops.toml").write_text(PROJECT.format(image="mlops:troubled") + TROUBLED)
-    road.mlops("image", "push")
-    for pipeline in ("fragile", "greedy", "patient"):
-        road.mlops("deploy", pipeline, "--yes")
-    return road
+    with build_road("mlops:troubled", TROUBLED) as road:
+        road.mlops("image", "push")
+        for pipeline in ("fragile", "greedy", "patient"):
+            road.mlops("deploy", pipeline, "--yes")
+        yield road
 
 
 def built_wheel(folder: Path) -> Path:
