@@ -21,12 +21,13 @@ from environment import show
 from mlops.compile.deployment import deployment_of
 from mlops.compile.drift import compared, written
 from mlops.compile.files import yaml_files
-from mlops.graph import Graph, graph_of
+from mlops.graph import Graph
 from mlops.layers import settle
 from mlops.nodes import Node, Origin, Resources
 from mlops.parameters import Parameter
 from mlops.pipeline import Cron, Pipeline
 from mlops.registry import Registry
+from mlops.resolution import graph_of
 from mlops.targets import Pool, Target
 
 WIDTH = 50

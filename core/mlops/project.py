@@ -74,7 +74,7 @@ class Project:
             UnknownNameError: there is no pipeline of this name.
             PipelineError: everything that is wrong with it.
         """
-        from mlops.graph import graph_of
+        from mlops.resolution import graph_of
 
         found = self.registry.pipeline(pipeline)
         writers = self.settings.writers.get(found.name)

@@ -127,6 +127,7 @@ def test_until_a_node_is_called_nothing_is_imported_that_it_may_not_need(healthy
         "mlops.compile",
         "mlops.deploy",
         "mlops.graph",
+        "mlops.resolution",
         "pandas",
         "snowflake.",
     )

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.errors import PipelineError
-from mlops.graph import graph_of
 from mlops.nodes import Node, Origin
 from mlops.pipeline import Pipeline
 from mlops.registry import Registry
+from mlops.resolution import graph_of
 
 
 def node(name: str, *, reads=(), writes=(), after=(), plugin="kit", types=None) -> Node:

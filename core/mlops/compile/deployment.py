@@ -19,7 +19,8 @@ from mlops.compile.specification import Specification
 from mlops.compile.tasks import task_graph
 from mlops.compile.variables import check_variables, credentials_among
 from mlops.errors import DatasetError, GraphProblem, MlopsError, PipelineError, SettingsError
-from mlops.graph import Graph, Storable
+from mlops.graph import Graph
+from mlops.resolution import Storable
 from mlops.targets import Pool, Target
 
 

@@ -20,7 +20,8 @@ from mlops.pipeline import Stream
 from mlops.project_file import place_of
 
 if TYPE_CHECKING:
-    from mlops.graph import Graph, Storable
+    from mlops.graph import Graph
+    from mlops.resolution import Storable
     from mlops.settings import Settings
     from mlops.targets import Target
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from mlops.compile.config import decode, encode, keys_of
 from mlops.errors import ParameterError, SeveralError
-from mlops.graph import Graph, graph_of
+from mlops.graph import Graph
 from mlops.nodes import Node, Origin
 from mlops.parameters import Parameter
 from mlops.pipeline import Pipeline
 from mlops.registry import Registry
+from mlops.resolution import graph_of
 
 
 def node(name: str, *parameters: Parameter, plugin: str = "kit", open_inputs: bool = False) -> Node:

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 from mlops.context import Metric
 from mlops.datasets.manifest import DatasetRecord
-from mlops.graph import Graph, graph_of
+from mlops.graph import Graph
 from mlops.nodes import Node, Origin, Resources, Retries
 from mlops.parameters import Parameter
 from mlops.pipeline import Cron, Pipeline
 from mlops.registry import Registry
+from mlops.resolution import graph_of
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, RunOutcome, State
 
 STARTED = 1_750_000_000.0

@@ -13,10 +13,11 @@ import pytest
 from drawing_samples import HOSTILE, churn, ended, failed_run, hostile, joined, run_of, step, succeeded_run, wide
 
 from mlops.drawing.html import render
-from mlops.graph import Graph, graph_of
+from mlops.graph import Graph
 from mlops.parameters import Parameter
 from mlops.pipeline import Pipeline
 from mlops.registry import Registry
+from mlops.resolution import graph_of
 from mlops.runs.outcome import ErrorInfo, RunOutcome, State
 
 VOID = {"meta", "link", "input", "br", "img"}

@@ -6,7 +6,7 @@ import pytest
 
 from mlops.deploy.ownership import Ownership, comment_of
 from mlops.errors import ParameterError
-from mlops.graph import Graph, graph_of
+from mlops.graph import Graph
 from mlops.nodes import Node, Origin
 from mlops.operate.deployed import DeployedPipeline, deployed_pipelines
 from mlops.operate.operations import LiveTask
@@ -14,6 +14,7 @@ from mlops.operate.trigger import config_of
 from mlops.parameters import Parameter
 from mlops.pipeline import Pipeline
 from mlops.registry import Registry
+from mlops.resolution import graph_of
 
 
 @pytest.fixture
