@@ -13,7 +13,8 @@ from base64 import b64decode, b64encode
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from mlops.datasets.plain import from_tree, to_tree
+from mlops.datasets.plain_decoding import from_tree
+from mlops.datasets.plain_encoding import to_tree
 from mlops.datasets.serializer import UnstorableError
 
 if TYPE_CHECKING:
