@@ -11,7 +11,8 @@ import pytest
 from mlops_embedded.life import EmbeddedSnowflake
 
 from mlops.errors import AccountError, AuthenticationError
-from mlops.runs.connection import AuthFallback, Connection
+from mlops.runs.connection import Connection
+from mlops.runs.outcome import AuthFallback
 from mlops.snowflake.services import SnowflakeServices
 from mlops.snowflake.session import SnowflakeSession
 

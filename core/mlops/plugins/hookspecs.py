@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from mlops.deploy.plan import Plan
     from mlops.nodes import Node
     from mlops.pipeline import Pipeline
-    from mlops.runs.connection import AuthFallback
-    from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome
+    from mlops.runs.outcome import AuthFallback, NodeOutcome, RunInfo, RunOutcome
 
 hookspec = pluggy.HookspecMarker("mlops")
 hookimpl = pluggy.HookimplMarker("mlops")

@@ -40,20 +40,6 @@ class Connection(Struct, frozen=True):
         return f"Connection({self.auth_mode!r})"
 
 
-class AuthFallback(Struct, frozen=True):
-    """A session that could not be made as it was wanted, and was made with other credentials.
-
-    ``wanted`` and ``used`` are how they authenticate; ``problem`` is what was wrong with the first.
-    """
-
-    wanted: str
-    used: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"authentication fell back from {self.wanted} to {self.used}: {self.problem}"
-
-
 class ConnectionChoice(Struct, frozen=True):
     """Where a process takes its connection from. ``auth_mode`` is what records say, ``reason`` why it was chosen."""
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 if TYPE_CHECKING:
     from mlops.context import Metric
     from mlops.datasets.manifest import DatasetRecord
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 
 class State(str, Enum):
@@ -101,6 +102,20 @@ class RunOutcome(Struct, frozen=True):
     def node(self, full_name: str) -> NodeOutcome | None:
         """Return what became of a node, or None if the run does not know it."""
         return next((outcome for outcome in self.nodes if outcome.node == full_name), None)
+
+
+class AuthFallback(Struct, frozen=True):
+    """A session that could not be made as it was wanted, and was made with other credentials.
+
+    ``wanted`` and ``used`` are how they authenticate; ``problem`` is what was wrong with the first.
+    """
+
+    wanted: str
+    used: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"authentication fell back from {self.wanted} to {self.used}: {self.problem}"
 
 
 def authenticated(run: RunInfo, nodes: Iterable[NodeOutcome]) -> RunInfo:

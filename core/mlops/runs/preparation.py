@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from mlops.plugins.knowledge import GUARDS_OF_NODES, OBSERVED_BY_NODES, Knowledge, implementing
-from mlops.runs.connection import AuthFallback, Connection
+from mlops.runs.connection import Connection
+from mlops.runs.outcome import AuthFallback
 
 if TYPE_CHECKING:
     from mlops.plugins.hooks import Hooks

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mlops.runs.connection import AuthFallback, Connection
+    from mlops.runs.connection import Connection
     from mlops.runs.measured import Measured
+    from mlops.runs.outcome import AuthFallback
 
 
 class Services(Protocol):

@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import AccountError, AuthenticationError
-from mlops.runs.connection import AuthFallback, Connection, connection_for
+from mlops.runs.connection import Connection, connection_for
+from mlops.runs.outcome import AuthFallback
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection

@@ -8,23 +8,18 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeAlias
 
-from msgspec import DecodeError, Struct, field, json
+from msgspec import DecodeError, Struct, json
 
 from mlops.errors import ProjectError, UnknownNameError
 from mlops.testing.findings import Check, Finding, Report
+from mlops.testing.request import Request
+
+if TYPE_CHECKING:
+    from mlops.testing.subject import Subject
 
 _START = "import sys; sys.path.pop(0); from mlops.testing.checking import main; main()"
-
-
-class Request(Struct, frozen=True):
-    """What to check. ``run`` false leaves its nodes unrun; ``seconds`` bounds each rehearsal of them."""
-
-    plugin: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    run: bool = True
-    embedded: bool = True
-    seconds: float = 300.0
 
 
 class _Answer(Struct, frozen=True):
@@ -135,16 +130,17 @@ def _checked(request: Request) -> Report:
         return Report(name, known[name].version, tuple(_made(check, subject) for check in _checks()))
 
 
-Made = Callable[["Subject"], tuple[str, list[Finding]]]  # type: ignore[name-defined]  # noqa: F821  see subject.py
+Make: TypeAlias = "Callable[[Subject], tuple[str, list[Finding]]]"
+"""Makes one check of a plugin: what was looked at, in words, and what is wrong with it."""
 
 
-def _made(check: tuple[str, str, Made], subject: object) -> Check:
+def _made(check: tuple[str, str, Make], subject: Subject) -> Check:
     name, title, make = check
     told, findings = make(subject)
     return Check(name, title, told, tuple(findings))
 
 
-def _checks() -> tuple[tuple[str, str, Made], ...]:
+def _checks() -> tuple[tuple[str, str, Make], ...]:
     from mlops.testing import declarations, performances
 
     return (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlops.graph import Graph
     from mlops.plugins.knowledge import Knowledge
     from mlops.project import Project
-    from mlops.testing.checking import Request
+    from mlops.testing.request import Request
 
 
 class Subject:
