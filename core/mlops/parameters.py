@@ -273,6 +273,6 @@ def _read(text: str) -> object:
 
     try:
         value: object = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that no calendar has
         return text
     return text if value is None and text.strip().lower() not in ("null", "none", "~") else _plain(value)

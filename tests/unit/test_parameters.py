@@ -179,3 +179,9 @@ def test_a_default_that_no_job_can_hold_is_refused(default) -> None:
 def test_a_type_expression_names_plain_types_and_runs_nothing(text: str) -> None:
     with pytest.raises(ValueError, match="not a type"):
         type_of(text)
+
+
+@pytest.mark.parametrize("kind", ["date", "datetime", "list[date]"])
+def test_a_date_that_no_calendar_has_is_told_as_what_does_not_fit(kind) -> None:
+    with pytest.raises(ParameterError, match="'2013-13-01' is not"):
+        checked(Parameter("until", None, kind), "2013-13-01", text=True)
