@@ -64,6 +64,14 @@ def test_a_guard_vetoes_with_all_its_reasons_and_nothing_of_the_node_is_committe
     assert "on_node_error summarise VetoError" in (folder / "seen").read_text()
 
 
+def test_a_person_is_told_a_veto_once_and_without_the_traceback_of_mlops(healthy, folder):
+    shown = healthy.mlops("run", "numbers", "-q", cwd=folder, KIT_HOOKS_REFUSE="total", KIT_HOOKS_FILE="seen").stdout
+
+    assert shown.count("what node 'summarise' returned is refused") == 1
+    assert "Traceback" not in shown
+    assert "File " not in shown
+
+
 def test_a_guard_that_breaks_vetoes_too(healthy, folder):
     answer = run(healthy, folder, KIT_HOOKS_BREAK_ON="numbers")
 

@@ -15,7 +15,7 @@ from mlops.credentials import hide_credentials
 from mlops.errors import ParameterError
 from mlops.graph import Graph
 from mlops.quantities import duration, number
-from mlops.runs.outcome import NodeOutcome, RunOutcome, State
+from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunOutcome, State
 
 LAST_LINES = 12
 """How many lines of a failed node's log are shown."""
@@ -169,7 +169,7 @@ def tell_run(outcome: RunOutcome, graph: Graph | None = None) -> None:
                     "".join(f"    {line}\n" for line in one.error.traceback.rstrip().splitlines()[-LAST_LINES:]),
                     nl=False,
                 )
-            elif lines := last_lines(one.log, LAST_LINES):
+            elif lines := _printed(last_lines(one.log, LAST_LINES), one.error):
                 click.echo("".join(f"    {line}\n" for line in lines), nl=False)
             if one.error.hint:
                 click.echo(f"  hint: {one.error.hint}")
@@ -190,6 +190,12 @@ def tell_run(outcome: RunOutcome, graph: Graph | None = None) -> None:
     click.echo(f"  details   mlops runs show {outcome.run.run_id}")
     if outcome.state is not State.SUCCEEDED:
         click.echo(f"  go on     mlops run {outcome.run.pipeline} --resume {outcome.run.run_id}")
+
+
+def _printed(lines: list[str], error: ErrorInfo) -> list[str]:
+    """Return what a node printed, without the error that its log ends with and that is told already."""
+    told = f"{error.type}: {error.message}".splitlines()
+    return [line for line in lines if line not in told]
 
 
 def run_row(outcome: RunOutcome) -> dict[str, Any]:  # Any: JSON

@@ -141,7 +141,7 @@ def run_node(
                     metrics=tuple(metrics),
                 )
                 if own_log:
-                    traceback.print_exc(file=log)
+                    _log_failure(outcome.error, log)
             untold = _tracked(services, order, metrics, outcome.state is State.SUCCEEDED) if order.whole else ()
             if hooks and (order.whole or outcome.state is not State.SUCCEEDED):
                 event = "after_node_run" if outcome.state is State.SUCCEEDED else "on_node_error"
@@ -311,6 +311,14 @@ def error_info(cause: BaseException) -> ErrorInfo:
         hint=cause.hint if isinstance(cause, MlopsError) else None,
         kind=_kind(cause),
     )
+
+
+def _log_failure(error: ErrorInfo | None, log: NodeLog) -> None:
+    """Write the exception that is being handled; what mlops itself has to say needs no traceback."""
+    if error is None or error.traceback:
+        traceback.print_exc(file=log)
+    else:
+        log.write(f"{error.type}: {error.message}\n")
 
 
 def _kind(cause: BaseException) -> str:
