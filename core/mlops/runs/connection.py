@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlops.targets import Target
 
 PROVIDER = "provide_connection"
+_PACKAGES = {"feature_store": "snowflake.ml", "model_registry": "snowflake.ml"}
 INHERITED = "inherited"
 
 
@@ -95,6 +96,32 @@ def choose_connection(
     if services == "embedded" and name is None:
         return _embedded(settings, known, "services are embedded") or _refuse_embedded()
     return _chosen(settings, known, name, environ, surroundings(environ)) or ConnectionChoice("none", _NOWHERE)
+
+
+def check_packages(nodes: Iterable[Node]) -> None:
+    """Check, without importing them, that Snowflake's packages are there which the nodes' services are made of.
+
+    Raises:
+        RunError: one is missing.
+    """
+    for node in nodes:
+        asked = [*node.services, *("a table of Snowflake" for storage in node.storage.values() if storage == "table")]
+        for what in asked:
+            package = _PACKAGES.get(what, "snowflake.snowpark")
+            if not _installed(package):
+                raise RunError(
+                    f"node {node.name!r} asks for {what}, and {package} is not installed",
+                    hint="pip install 'mlops-framework[snowflake]', or run without services: --services none",
+                )
+
+
+def _installed(package: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # nothing of Snowflake is there
+        return False
 
 
 def connection_for(

@@ -19,7 +19,7 @@ from mlops.plugins.hooks import Hooks
 from mlops.plugins.knowledge import OBSERVED_BY_RUNS
 from mlops.plugins.serializers import serializers_of
 from mlops.project import Project
-from mlops.runs.connection import Connection, ConnectionChoice, choose_connection
+from mlops.runs.connection import Connection, ConnectionChoice, check_packages, choose_connection
 from mlops.runs.executors import InlineExecutor, ProcessExecutor, processors
 from mlops.runs.lock import RunLock
 from mlops.runs.outcome import RunInfo, RunOutcome, State, new_run_id
@@ -127,6 +127,8 @@ def prepare(project: Project, request: Request) -> Launch:
     parameters = {name: values for name, values in settle(whole.nodes, layers).items() if name in members}
     _check_inexact(graph, parameters)
     connection = choose_connection(settings, graph.nodes, project.discovery.known, name=request.connection)
+    if connection.auth_mode != "none":
+        check_packages(graph.nodes)
     started = time.time()
     resumed = _run_to_resume(project, request, graph) if request.resume else None
     run_id = resumed or new_run_id(started)
