@@ -1,4 +1,4 @@
-"""Who logs in."""
+"""Who logs in, and who runs what nobody logged in for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 USER = "EMBEDDED"
 """The user in the connection that a server announces; user names are labels, the credential is what counts."""
+
+SYSTEM_USER = "SYSTEM"
+"""The user in whose name tasks and alerts run; what they may do is their owner's role."""
 
 
 @dataclass(frozen=True, slots=True)

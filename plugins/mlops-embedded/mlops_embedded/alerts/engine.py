@@ -1,11 +1,11 @@
-"""The alert engine: runs started alerts when they come due, one service of the server, by the clock of the tasks."""
+"""The alert engine: runs started alerts when they come due, one service of the server."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import uuid
-from datetime import datetime, timezone
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from mlops_embedded.alerts import history as states
@@ -13,18 +13,14 @@ from mlops_embedded.alerts.history import AlertHistory, AlertRun
 from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.grants import ACCOUNT, may
 from mlops_embedded.errors import SnowflakeError, not_authorized
-from mlops_embedded.principal import Principal
-from mlops_embedded.tasks.clock import Clock
-from mlops_embedded.tasks.engine import engine_of
-from mlops_embedded.tasks.execution import SYSTEM_USER
-from mlops_embedded.tasks.schedule import Cron, Schedule, parse_schedule
+from mlops_embedded.principal import SYSTEM_USER, Principal
+from mlops_embedded.schedules.schedule import Cron, Schedule, due_between, parse_schedule
+from mlops_embedded.schedules.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
 
 KIND = "alert"
-_LONGEST_PAUSE_SECONDS, _STOP_SECONDS = 30.0, 6.0
-logger = logging.getLogger("mlops_embedded.alerts")
 
 
 class AlertEngine:
@@ -37,41 +33,38 @@ class AlertEngine:
         self.history = AlertHistory(account.catalog)
         self._lock = threading.Lock()
         self._one_at_a_time: dict[ObjectName, threading.Lock] = {}
-        self._seen = datetime.now(timezone.utc)
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._follow_clock, name="alert engine", daemon=True)
-
-    @property
-    def clock(self) -> Clock:
-        return engine_of(self.account).clock
+        self._scheduler = Scheduler("alert engine", account.clock, start_due=self._start_due, upcoming=self._upcoming)
 
     def start(self) -> None:
-        self._seen = self.clock.now()
-        self._thread.start()
+        self._scheduler.start()
 
     def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
-        self._thread.join(_STOP_SECONDS)
+        self._scheduler.stop()
 
     def wake(self) -> None:
         """Look at the schedules again: an alert was resumed, or the clock was moved."""
-        self._wake.set()
+        self._scheduler.wake()
 
     def tick(self) -> None:
         """Run what came due since the last time, each alert once for every time it was due."""
-        with self._lock:
-            now, since = self.clock.now(), self._seen
-            self._seen = now
+        self._scheduler.tick()
+
+    def _start_due(self, since: datetime, until: datetime) -> None:
         due = sorted(
-            ((moment, alert.name) for alert in self._started() for moment in _between(alert, since, now)),
+            (
+                (moment, alert.name)
+                for alert in self._started()
+                for moment in due_between(schedule_of(alert), _resumed(alert), since, until)
+            ),
             key=lambda each: (each[0], str(each[1])),
         )
         for moment, name in due:
             alert = self.account.catalog.find(KIND, name)
             if alert is not None and alert.body["state"] == "started":
                 self.run(alert, moment)
+
+    def _upcoming(self, now: datetime) -> Iterator[datetime]:
+        return (schedule_of(alert).next_after(now, _resumed(alert)) for alert in self._started())
 
     def run(self, alert: Document, scheduled: datetime) -> AlertRun:
         """Run an alert now, and write down what came of it; errors of its SQL are in there, not raised.
@@ -112,28 +105,8 @@ class AlertEngine:
             session.close()
         return AlertRun(
             name.database or "", name.schema or "", name.name, state, body["condition"], body["action"], condition_id,
-            action_id, error.code if error else None, error.message if error else None, scheduled.timestamp(), self.clock.now().timestamp(),
+            action_id, error.code if error else None, error.message if error else None, scheduled.timestamp(), self.account.clock.now().timestamp(),
         )  # fmt: skip
-
-    def _follow_clock(self) -> None:
-        while not self._stopping:
-            try:
-                self.tick()
-                pause = self._pause()
-            except Exception:
-                logger.exception("the alert engine failed to look at the schedules")
-                pause = 1.0
-            self._wake.wait(pause)
-            self._wake.clear()
-
-    def _pause(self) -> float:
-        if self.clock.is_driven:
-            return _LONGEST_PAUSE_SECONDS
-        now = self.clock.now()
-        pauses = [_LONGEST_PAUSE_SECONDS]
-        for alert in self._started():
-            pauses.append((schedule_of(alert).next_after(now, _resumed(alert)) - now).total_seconds())
-        return max(0.01, min(pauses))
 
     def _started(self) -> list[Document]:
         return [alert for alert in self.account.catalog.list(KIND) if alert.body["state"] == "started"]
@@ -165,13 +138,3 @@ def schedule_of(alert: Document) -> Schedule:
 
 def _resumed(alert: Document) -> datetime:
     return datetime.fromisoformat(alert.body["resumed_on"])
-
-
-def _between(alert: Document, since: datetime, now: datetime) -> list[datetime]:
-    schedule, anchor = schedule_of(alert), _resumed(alert)
-    found = []
-    moment = schedule.next_after(max(since, anchor), anchor)
-    while moment <= now:
-        found.append(moment)
-        moment = schedule.next_after(moment, anchor)
-    return found

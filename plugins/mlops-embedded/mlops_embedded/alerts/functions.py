@@ -26,7 +26,7 @@ _KEPT = timedelta(days=7)
 def alert_history(session: Session, arguments: Arguments) -> Rowset:
     """Runs of alerts in the last seven days, the latest first."""
     engine = alerts_of(session.account)
-    now = engine.clock.now()
+    now = session.account.clock.now()
     since = moment_of(arguments.get(0, "SCHEDULED_TIME_RANGE_START")) or now - _KEPT
     until = moment_of(arguments.get(1, "SCHEDULED_TIME_RANGE_END")) or now
     limit = limit_of(arguments.get(2, "RESULT_LIMIT", 100))

@@ -26,7 +26,6 @@ from mlops_embedded.sql.rewrites import resolved, table_references
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind
-from mlops_embedded.tasks.engine import engine_of
 
 HISTORY = "dynamic_table_refresh"
 DOWNSTREAM = "DOWNSTREAM"
@@ -197,7 +196,7 @@ def _own_session(session: Session, name: ObjectName, table: DynamicTable, *, own
 
 def _now(session: Session) -> datetime:
     """What time it is for lags: the clock that task schedules follow, which a test may move."""
-    return engine_of(session.account).clock.now()
+    return session.account.clock.now()
 
 
 def _one_at_a_time(name: ObjectName) -> threading.Lock:

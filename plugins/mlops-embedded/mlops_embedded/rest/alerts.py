@@ -38,7 +38,7 @@ def _create(session: Session, asked: Creation) -> bool:
 
 def _execute(session: Session, alert: Document, request: ApiRequest) -> None:
     engine = alerts_of(session.account)
-    engine.run(alert, engine.clock.now())
+    engine.run(alert, session.account.clock.now())
 
 
 def _read_clauses(session: Session, reader: Reader) -> tuple[dict[str, Any], dict[str, str]]:
@@ -127,7 +127,7 @@ def _start_or_suspend(session: Session, alert: Document, *, start: bool) -> None
     if start:
         require_execution(session.account, alert)
     engine = alerts_of(session.account)
-    resumed = engine.clock.now().isoformat() if start else alert.body.get("resumed_on")
+    resumed = session.account.clock.now().isoformat() if start else alert.body.get("resumed_on")
     session.catalog.update("alert", alert.name, state="started" if start else "suspended", resumed_on=resumed)
     engine.wake()
 

@@ -35,6 +35,7 @@ from mlops_embedded.rest.routes import (
     success,
     whole_number,
 )
+from mlops_embedded.schedules.schedule import Cron, Interval, parse_schedule
 from mlops_embedded.server.resources import ApiAnswer, ApiRequest, bad_request, endpoint
 from mlops_embedded.sql.session import Session
 from mlops_embedded.tasks.changes import (
@@ -48,7 +49,6 @@ from mlops_embedded.tasks.changes import (
 from mlops_embedded.tasks.definition import OVERLAP_POLICIES, Task, TaskSettings
 from mlops_embedded.tasks.engine import engine_of
 from mlops_embedded.tasks.listings import complete_graphs, current_graphs, relations
-from mlops_embedded.tasks.schedule import Cron, Interval, parse_schedule
 
 _MINUTES = {"minutes": required(integer(minimum=0)), "seconds": Field(integer(0, 59))}
 _SCHEDULE = Union(
@@ -204,12 +204,12 @@ def _execute(session: Session, task: Document, request: ApiRequest) -> ApiAnswer
 
 def _resume(session: Session, task: Document, request: ApiRequest) -> None:
     engine = engine_of(session.account)
-    resume_task(session.catalog, engine.history, task.name, engine.clock.now())
+    resume_task(session.catalog, engine.history, task.name, session.account.clock.now())
     engine.wake()
 
 
 def _suspend(session: Session, task: Document, request: ApiRequest) -> None:
-    suspend_task(session.catalog, task.name, engine_of(session.account).clock.now())
+    suspend_task(session.catalog, task.name, session.account.clock.now())
 
 
 TASK = Resource(

@@ -15,6 +15,7 @@ from mlops_embedded.catalog import Catalog, Document, ObjectName
 from mlops_embedded.catalog.grants import PUBLIC
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.principal import Principal
+from mlops_embedded.schedules.clock import Clock
 from mlops_embedded.server.calls import CallLog
 from mlops_embedded.server.credentials import Credentials
 from mlops_embedded.server.services import Service
@@ -33,7 +34,7 @@ _SESSIONS_KEPT = 500
 
 
 class Account:
-    """Catalog, engine, sessions, results by query id, credentials and background services of one state folder."""
+    """Catalog, engine, sessions, results by query id, credentials, clock and background services of one state folder."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Account:
         self.engine = Engine(state.data, readable=state.files)
         self.credentials = Credentials(state.credential())
         self.calls = CallLog()
+        self.clock = Clock()
         self.workers = Workers(state.log)
         self.port = 0
         """The port the server listens on; 0 until it does."""

@@ -16,7 +16,6 @@ from mlops_embedded.server.login import account_of
 from mlops_embedded.server.requests import json_body, session_token
 from mlops_embedded.server.resources import bad_request, error_response
 from mlops_embedded.server.services import FollowsClock
-from mlops_embedded.tasks.engine import engine_of
 
 
 def _with_credential(
@@ -55,18 +54,17 @@ async def clock(request: Request) -> JSONResponse:
     A PUT answers when every run that came due has started. `{"now": null}` gives the clock back to the machine.
     """
     account = account_of(request)
-    engine = engine_of(account)
     if request.method == "PUT":
         given = (await json_body(request) or {}).get("now")
         try:
-            engine.clock.set(None if given is None else datetime.fromisoformat(given).astimezone(timezone.utc))
+            account.clock.set(None if given is None else datetime.fromisoformat(given).astimezone(timezone.utc))
         except (TypeError, ValueError) as error:
             raise bad_request(f"the clock cannot be set to {given!r}: {error}") from error
         for service in account.services.values():
             if isinstance(service, FollowsClock):
                 await run_in_threadpool(service.tick)
                 service.wake()
-    return JSONResponse({"now": engine.clock.now().isoformat(), "driven": engine.clock.is_driven})
+    return JSONResponse({"now": account.clock.now().isoformat(), "driven": account.clock.is_driven})
 
 
 ROUTES = [

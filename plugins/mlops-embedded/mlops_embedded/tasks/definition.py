@@ -13,7 +13,7 @@ from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.errors import invalid_value
-from mlops_embedded.tasks.schedule import Schedule, parse_schedule
+from mlops_embedded.schedules.schedule import Schedule, parse_schedule
 
 KIND = "task"
 OVERLAP_POLICIES = ("NO_OVERLAP", "ALLOW_CHILD_OVERLAP", "ALLOW_ALL_OVERLAP")

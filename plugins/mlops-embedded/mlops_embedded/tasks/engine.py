@@ -7,30 +7,32 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.errors import SnowflakeError, invalid_value
-from mlops_embedded.principal import Principal
+from mlops_embedded.principal import SYSTEM_USER, Principal
+from mlops_embedded.schedules.schedule import due_between
+from mlops_embedded.schedules.scheduler import Scheduler
 from mlops_embedded.tasks import runs
 from mlops_embedded.tasks.changes import current_graph, get_task, require_execution, set_version, suspend_task
-from mlops_embedded.tasks.clock import Clock
 from mlops_embedded.tasks.definition import (
     DEFAULT_FAILURES_UNTIL_SUSPENDED,
     DEFAULT_TRIGGER_SECONDS,
     KIND,
     Task,
 )
-from mlops_embedded.tasks.execution import SYSTEM_USER, GraphExecution, is_true
+from mlops_embedded.tasks.execution import GraphExecution, is_true
 from mlops_embedded.tasks.history import INTERRUPTED, INTERRUPTED_CODE, GraphRun, History
 
 if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
 
 RETRY_WITHIN = timedelta(days=14)
-_LONGEST_PAUSE_SECONDS, _STOP_SECONDS = 30.0, 6.0
+_STOP_SECONDS = 6.0
 logger = logging.getLogger("mlops_embedded.tasks")
 
 
@@ -41,26 +43,23 @@ class TaskEngine:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self.clock = Clock()
+        self._clock = account.clock
         self.history = History(account.catalog)
-        self.history.close_interrupted(self.clock.now())
+        self.history.close_interrupted(self._clock.now())
         self._lock = threading.RLock()
         self._active: dict[str, list[GraphExecution]] = {}
         self._queued: dict[str, list[GraphExecution]] = {}
-        self._seen = self.clock.now()
         self._triggered: dict[str, datetime] = {}
-        self._wake = threading.Event()
         self._stopping = False
-        self._thread = threading.Thread(target=self._follow_clock, name="task engine", daemon=True)
+        self._scheduler = Scheduler("task engine", self._clock, start_due=self._start_due, upcoming=self._upcoming)
 
     def start(self) -> None:
-        self._thread.start()
+        self._scheduler.start()
 
     def stop(self) -> None:
         """End what runs, and record it as interrupted."""
         self._stopping = True
-        self._wake.set()
-        self._thread.join(_STOP_SECONDS)
+        self._scheduler.stop()
         with self._lock:
             going_on = [execution for active in self._active.values() for execution in active]
             self._queued.clear()
@@ -81,7 +80,7 @@ class TaskEngine:
         merged = default if config is None else merge(default or {}, config)
         task = set_version(self.account.catalog, self.history, root)
         text = None if merged is None else json.dumps(merged)
-        run = self._new_run(task, "EXECUTE TASK", self.clock.now(), text)
+        run = self._new_run(task, "EXECUTE TASK", self._clock.now(), text)
         self._submit(self._execution(run), wait_in_line=True)
         return run
 
@@ -106,7 +105,7 @@ class TaskEngine:
         first = self.history.run(before.group_id, 1)
         graph = self.history.graph(before)
         unchanged = graph.same_work(current_graph(self.account.catalog, root))
-        if self.clock.now() - first.scheduled_time > RETRY_WITHIN or not unchanged:
+        if self._clock.now() - first.scheduled_time > RETRY_WITHIN or not unchanged:
             raise refusal
         run = replace(before, attempt=before.attempt + 1, state=runs.SCHEDULED, scheduled_from="RETRY")
         kept = runs.states_to_keep(graph, self.history.states(before.group_id))
@@ -124,57 +123,41 @@ class TaskEngine:
 
     def wake(self) -> None:
         """Look at the schedules again: a task was resumed, or the clock was moved."""
-        self._wake.set()
+        self._scheduler.wake()
 
     def next_scheduled(self, task: Task) -> datetime | None:
         """Return when a started root task comes due next."""
         schedule = task.schedule
         if schedule is None or not task.started or task.resumed_on is None:
             return None
-        return schedule.next_after(self.clock.now(), task.resumed_on)
+        return schedule.next_after(self._clock.now(), task.resumed_on)
 
     # -- by schedule and trigger
 
     def tick(self) -> None:
         """Start every run that came due since the last time, in the order in which they came due."""
-        with self._lock:
-            now, since = self.clock.now(), self._seen
-            self._seen = now
+        self._scheduler.tick()
+
+    def _start_due(self, since: datetime, until: datetime) -> None:
         due = sorted(
             (moment, task.name, task)
             for task in self._started_roots()
-            if task.schedule is not None
-            for moment in _between(task, since, now)
+            if task.schedule is not None and task.resumed_on is not None
+            for moment in due_between(task.schedule, task.resumed_on, since, until)
         )
         for moment, _, task in due:
             self._start_by_itself(task, "SCHEDULE", moment)
         for task in self._started_roots():
-            if task.schedule is None and task.settings.condition is not None and self._trigger_fires(task, now):
-                self._start_by_itself(task, "TRIGGER", now)
+            if task.schedule is None and task.settings.condition is not None and self._trigger_fires(task, until):
+                self._start_by_itself(task, "TRIGGER", until)
 
-    def _follow_clock(self) -> None:
-        while not self._stopping:
-            try:
-                self.tick()
-                pause = self._pause()
-            except Exception:
-                logger.exception("the task engine failed to look at the schedules")
-                pause = 1.0
-            self._wake.wait(pause)
-            self._wake.clear()
-
-    def _pause(self) -> float:
-        now = self.clock.now()
-        if self.clock.is_driven:
-            return _LONGEST_PAUSE_SECONDS
-        pauses = [_LONGEST_PAUSE_SECONDS]
+    def _upcoming(self, now: datetime) -> Iterator[datetime]:
         for task in self._started_roots():
             due = self.next_scheduled(task)
             if due is not None:
-                pauses.append((due - now).total_seconds())
+                yield due
             elif task.settings.condition is not None:
-                pauses.append(_trigger_interval(task).total_seconds())
-        return max(0.01, min(pauses))
+                yield now + _trigger_interval(task)
 
     def _started_roots(self) -> list[Task]:
         tasks = (Task.of(document) for document in self.account.catalog.list(KIND))
@@ -217,7 +200,7 @@ class TaskEngine:
 
     def _execution(self, run: GraphRun, kept: dict[str, str] | None = None) -> GraphExecution:
         return GraphExecution(
-            self.account, self.history, self.clock, run, self.history.graph(run),
+            self.account, self.history, self._clock, run, self.history.graph(run),
             ended=self._ended, root_ended=lambda: self._start_queued(run.root_id), kept=kept,
         )  # fmt: skip
 
@@ -273,7 +256,7 @@ class TaskEngine:
                 break
             failed.add(each.group_id)
         if allowed and len(failed) >= allowed:
-            suspend_task(self.account.catalog, run.root, self.clock.now(), because="SUSPENDED_DUE_TO_ERRORS")
+            suspend_task(self.account.catalog, run.root, self._clock.now(), because="SUSPENDED_DUE_TO_ERRORS")
             for each_task in self.history.tasks(run):
                 if each_task.state == runs.FAILED:
                     self.history.put_task(replace(each_task, state=runs.FAILED_AND_AUTO_SUSPENDED))
@@ -293,18 +276,6 @@ def merge(default: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value
     return merged
-
-
-def _between(task: Task, since: datetime, now: datetime) -> list[datetime]:
-    schedule, anchor = task.schedule, task.resumed_on
-    if schedule is None or anchor is None:
-        return []
-    found = []
-    moment = schedule.next_after(max(since, anchor), anchor)
-    while moment <= now:
-        found.append(moment)
-        moment = schedule.next_after(moment, anchor)
-    return found
 
 
 def _trigger_interval(task: Task) -> timedelta:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.jobs.access import require_warehouse
-from mlops_embedded.principal import Principal
+from mlops_embedded.principal import SYSTEM_USER, Principal
+from mlops_embedded.schedules.clock import Clock
 from mlops_embedded.sql.session import Session
 from mlops_embedded.tasks import runs
-from mlops_embedded.tasks.clock import Clock
 from mlops_embedded.tasks.definition import DEFAULT_TIMEOUT_MS, Task
 from mlops_embedded.tasks.graph import TaskGraph
 from mlops_embedded.tasks.history import GraphRun, History, TaskRun
@@ -26,7 +26,6 @@ from mlops_embedded.tasks.notices import tell_failure, tell_success
 if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
 
-SYSTEM_USER = "SYSTEM"
 CONDITION_FALSE = ("040003", "Conditional expression for task evaluated to false.")
 logger = logging.getLogger("mlops_embedded.tasks")
 

@@ -102,7 +102,7 @@ def enable_dependents(session: Session, arguments: Arguments) -> object:
     root = session.resolve(parse_name(arguments.require(0)))
     for task in dependents(session.catalog, root, recursive=True):
         TASK.get(session, task.name, "OPERATE")
-    resume_graph(session.catalog, engine.history, root, engine.clock.now())
+    resume_graph(session.catalog, engine.history, root, session.account.clock.now())
     engine.wake()
     return "Task dependents are enabled."
 

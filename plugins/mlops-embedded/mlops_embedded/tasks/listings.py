@@ -101,7 +101,7 @@ def task_dependents(session: Session, arguments: Arguments) -> Rowset:
 def task_history(session: Session, arguments: Arguments) -> Rowset:
     """Task runs of the last seven days, the latest first; of the whole account unless a database or schema is said."""
     engine = engine_of(session.account)
-    now = engine.clock.now()
+    now = session.account.clock.now()
     since = moment_of(arguments.get(0, "SCHEDULED_TIME_RANGE_START")) or now - HISTORY_KEPT
     until = moment_of(arguments.get(1, "SCHEDULED_TIME_RANGE_END"))
     limit = limit_of(arguments.get(2, "RESULT_LIMIT", 100))
@@ -145,7 +145,7 @@ def complete_task_graphs(session: Session, arguments: Arguments) -> Rowset:
     limit, root = limit_of(arguments.get(0, "RESULT_LIMIT", 1000)), arguments.get(1, "ROOT_TASK_NAME")
     errors_only = bool(arguments.get(2, "ERROR_ONLY", False))
     engine = engine_of(session.account)
-    now = engine.clock.now()
+    now = session.account.clock.now()
     may_see = _visible(session)
     wanted = None if root is None else parse_name(root)[-1]
     records = [
@@ -184,7 +184,7 @@ def current_graphs(engine: TaskEngine, root: ObjectName) -> list[dict[str, Any]]
     records = [graph_run(engine, run) for run in going_on]
     task = get_task(engine.account.catalog, root)
     due = engine.next_scheduled(task)
-    if due is not None and due <= engine.clock.now() + CURRENT_WITHIN:
+    if due is not None and due <= engine.account.clock.now() + CURRENT_WITHIN:
         records.append(
             {
                 **_root_columns(task.name), "STATE": runs.SCHEDULED, "SCHEDULED_FROM": "SCHEDULE",
@@ -197,7 +197,7 @@ def current_graphs(engine: TaskEngine, root: ObjectName) -> list[dict[str, Any]]
 
 
 def is_complete(engine: TaskEngine, run: GraphRun, errors_only: bool) -> bool:
-    if run.completed_time is None or run.completed_time < engine.clock.now() - COMPLETE_WITHIN:
+    if run.completed_time is None or run.completed_time < engine.account.clock.now() - COMPLETE_WITHIN:
         return False
     return run.state in ({runs.FAILED, runs.CANCELLED} if errors_only else runs.FINISHED)
 
@@ -233,7 +233,7 @@ def _task_run(run: GraphRun, task_run: TaskRun, task: Task) -> dict[str, Any]:
 
 def _scheduled(engine: TaskEngine, task: Task, until: datetime) -> dict[str, Any] | None:
     due = engine.next_scheduled(task)
-    if due is None or due > max(until, engine.clock.now() + CURRENT_WITHIN):
+    if due is None or due > max(until, engine.account.clock.now() + CURRENT_WITHIN):
         return None
     return {
         **_root_columns(task.name), "NAME": task.name.name, "QUERY_ID": None, "QUERY_START_TIME": None,

@@ -159,13 +159,13 @@ def alter_task_statement(session: Session, found: Statement) -> Status:
     if reader.accept("RESUME"):
         reader.finish()
         TASK.get(session, name, "OPERATE")
-        resume_task(session.catalog, engine.history, name, engine.clock.now())
+        resume_task(session.catalog, engine.history, name, session.account.clock.now())
         engine.wake()
         return Status()
     if reader.accept("SUSPEND"):
         reader.finish()
         TASK.get(session, name, "OPERATE")
-        suspend_task(session.catalog, name, engine.clock.now())
+        suspend_task(session.catalog, name, session.account.clock.now())
         return Status()
     settings = asdict(Task.of(TASK.get(session, name, "OWNERSHIP")).settings)
     settings["predecessors"] = tuple(settings["predecessors"])

@@ -1,4 +1,4 @@
-"""When a root task runs: at a fixed interval, or by a cron expression in a time zone.
+"""When a root task or an alert runs: at a fixed interval, or by a cron expression in a time zone.
 
 Cron follows Debian's cron (cronsim): an hour that daylight saving skips is made up for, one that it repeats
 counts once.
@@ -73,6 +73,16 @@ class Cron:
 
 
 Schedule = Interval | Cron
+
+
+def due_between(schedule: Schedule, anchor: datetime, since: datetime, until: datetime) -> list[datetime]:
+    """Return when a schedule that counts from `anchor` came due after `since`, up to and with `until`."""
+    found = []
+    moment = schedule.next_after(max(since, anchor), anchor)
+    while moment <= until:
+        found.append(moment)
+        moment = schedule.next_after(moment, anchor)
+    return found
 
 
 def parse_schedule(text: str) -> Schedule:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.tasks.schedule import Cron, Interval, parse_schedule
+from mlops_embedded.schedules.schedule import Cron, Interval, parse_schedule
 
 START = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
