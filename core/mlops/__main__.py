@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 
 def main() -> None:
@@ -12,6 +13,12 @@ def main() -> None:
     the collector on again before a function of a plugin is called.
     """
     gc.disable()
+    if sys.argv[1:2] == ["run-node"]:
+        from mlops.cli.ending import ended
+        from mlops.cli.plain_words import plain
+
+        if (command := plain(sys.argv[1:])) is not None:
+            sys.exit(ended(command))
     from mlops.cli.app import run
 
     run()

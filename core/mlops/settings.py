@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
 from mlops.errors import MlopsError, SettingsError, SeveralError, UnknownNameError, closest
-from mlops.pipeline import Pipeline
-from mlops.pipeline_tables import read_pipelines
 from mlops.plugins.policy import Policy
 from mlops.project_file import place_of, project_file, project_name
-from mlops.target_tables import TargetTables, read_targets
-from mlops.targets import ServicesChoice, Target
+
+if TYPE_CHECKING:
+    from mlops.pipeline import Pipeline
+    from mlops.target_tables import TargetTables
+    from mlops.targets import ServicesChoice, Target
 
 Executor = Literal["inline", "process"]
 AuthChoice = Literal["auto", "inherited", "explicit"]
@@ -110,7 +111,10 @@ _TABLES = {"pipelines", "targets"}
 
 
 class Settings(Struct, frozen=True):
-    """Everything the project says. ``origins`` tells, by dotted name of a setting, where its value comes from."""
+    """Everything the project says. ``origins`` tells, by dotted name of a setting, where its value comes from.
+
+    ``target_tables`` is None where the file declares no target.
+    """
 
     root: str
     file: str | None
@@ -126,10 +130,18 @@ class Settings(Struct, frozen=True):
     auth: AuthChoice = "auto"
     pipelines: tuple[Pipeline, ...] = ()
     writers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    targets: Mapping[str, Target] = field(default_factory=dict)
-    target_tables: TargetTables = TargetTables({})
+    target_tables: TargetTables | None = None
     values: Mapping[str, object] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """The targets by name: those of the file, and ``local`` in any case."""
+        if self.target_tables is not None:
+            return self.target_tables.targets
+        from mlops.targets import LOCAL
+
+        return {LOCAL.name: LOCAL}
 
     @property
     def chosen_target(self) -> Target:
@@ -138,9 +150,10 @@ class Settings(Struct, frozen=True):
         Raises:
             UnknownNameError: the settings have no target of that name.
         """
-        if self.target not in self.targets:
-            raise UnknownNameError(kind="target", name=self.target, known=self.targets)
-        return self.targets[self.target]
+        targets = self.targets
+        if self.target not in targets:
+            raise UnknownNameError(kind="target", name=self.target, known=targets)
+        return targets[self.target]
 
 
 def load_settings(
@@ -166,8 +179,8 @@ def load_settings(
     root = os.path.dirname(file) if file else os.path.abspath(start)
     if values["project"] is None:
         values["project"], origins["project"] = project_name(root)
-    pipelines, writers = read_pipelines(table.get("pipelines", {}), file, problems)
-    targets = read_targets(table.get("targets", {}), place_of(file, "targets.{}"), problems)
+    pipelines, writers = _pipelines(table, file, problems)
+    target_tables = _targets(table, file, problems)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -194,11 +207,28 @@ def load_settings(
         auth=get["auth"],
         pipelines=pipelines,
         writers=writers,
-        targets=targets.targets,
-        target_tables=targets,
+        target_tables=target_tables,
         values=values,
         origins=origins,
     )
+
+
+def _pipelines(
+    table: Mapping[str, Any], file: str | None, problems: list[MlopsError]
+) -> tuple[tuple[Pipeline, ...], dict[str, Mapping[str, str]]]:
+    if "pipelines" not in table:
+        return (), {}
+    from mlops.pipeline_tables import read_pipelines
+
+    return read_pipelines(table["pipelines"], file, problems)
+
+
+def _targets(table: Mapping[str, Any], file: str | None, problems: list[MlopsError]) -> TargetTables | None:
+    if "targets" not in table:
+        return None
+    from mlops.target_tables import read_targets
+
+    return read_targets(table["targets"], place_of(file, "targets.{}"), problems)
 
 
 def _value(

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from mlops.errors import MlopsError, SettingsError, closest
-from mlops.targets import Target
+from mlops.targets import LOCAL, Target
 
 Path = tuple[str, ...]
 
@@ -34,7 +34,7 @@ def read_targets(tables: Any, place: str, problems: list[MlopsError]) -> TargetT
 
     ``place`` is where the tables stand, as a message names it, with ``{}`` for what is below ``targets``.
     """
-    targets = {"local": Target("local")}
+    targets = {LOCAL.name: LOCAL}
     places: dict[str, Mapping[Path, str]] = {}
     if not isinstance(tables, Mapping):
         problems.append(SettingsError(place=place.format("NAME"), problem="it is not a table"))
@@ -63,7 +63,7 @@ def _with_what_it_extends(
         raise SettingsError(place=place.format(name), problem="it is not a table", hint=f"write [targets.{name}]")
     base = table.get("extends")
     below: dict[str, Any] = {}  # Any: TOML
-    if base is not None and base != "local":
+    if base is not None and base != LOCAL.name:
         if base not in tables:
             similar = closest(str(base), tables)
             raise SettingsError(

@@ -153,3 +153,7 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
     metric_groups: tuple[MetricGroup, ...] = ()
     on_failure: Notification | None = None
     width: Annotated[int, Meta(ge=1, le=256)] = 32
+
+
+LOCAL = Target()
+"""The target that every project has: this machine."""

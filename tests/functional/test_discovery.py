@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -168,3 +169,29 @@ def test_a_cache_folder_that_cannot_be_written_changes_nothing_but_the_time(heal
     rows = listing(healthy, folder, MLOPS_CACHE_DIR=str(in_the_way / "cache"))
 
     assert "make_numbers" in {row["name"] for row in rows["nodes"]}
+
+
+def test_a_container_s_words_are_understood_without_click(healthy, folder):
+    only = {"MLOPS_DISABLE_PLUGINS": "mlops-*,kit-hooks"}
+    listing(healthy, folder, **only)
+
+    assert healthy.mlops("run-node", "imported", cwd=folder, **only).returncode == 0
+
+    (told,) = (folder / "data" / "imported").glob("*/modules.json")
+    modules = set(json.loads(told.read_text()))
+    assert "mlops.cli.single_node" in modules
+    assert "click" not in modules
+
+
+@pytest.mark.parametrize("node", ["plain", "fail", "no_such_node"])
+def test_words_that_need_no_parser_do_what_click_makes_of_them(healthy, folder, node):
+    alone = healthy.mlops("run-node", node, cwd=folder)
+    parsed = healthy.mlops("run-node", "--node", node, cwd=folder)
+
+    assert alone.returncode == parsed.returncode
+    assert without_runs(alone.stderr) == without_runs(parsed.stderr)
+    assert without_runs(alone.stdout) == without_runs(parsed.stdout)
+
+
+def without_runs(text: str) -> str:
+    return re.sub(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}|[0-9.]+ m?s", "…", text)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 import mlops
+from mlops.cli.ending import ended
 
 if TYPE_CHECKING:
     from mlops.plugins.commands import PluginCommand
@@ -146,37 +147,26 @@ def cli(debug: bool, no_color: bool) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and end the process: 0 done, 1 the project or a node, 2 the words, 3 Snowflake."""
+    """Run the command line and end the process with its exit code: see ``ended``."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     words, everywhere = _without(words, "--debug", "--no-color")
     if "--no-color" in everywhere:
         os.environ["NO_COLOR"] = "1"  # for the libraries that print, too
     colour = False if os.environ.get("NO_COLOR") else None
-    try:
-        code = cli.main(args=words, prog_name="mlops", standalone_mode=False, color=colour)
-    except click.exceptions.NoArgsIsHelpError as wrong:
-        click.echo(wrong.format_message())
-        sys.exit(0)
-    except click.ClickException as wrong:
-        _tell_usage(wrong, words)
-        sys.exit(wrong.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except Exception as wrong:
-        from mlops.cli.output import tell_error
 
-        sys.exit(
-            tell_error(
-                wrong,
-                as_json="--json" in words,
-                debug="--debug" in everywhere or bool(os.environ.get("MLOPS_DEBUG")),
-            )
-        )
-    sys.exit(code if isinstance(code, int) else 0)
+    def parse_and_call() -> object:
+        try:
+            return cli.main(args=words, prog_name="mlops", standalone_mode=False, color=colour)
+        except click.exceptions.NoArgsIsHelpError as wrong:
+            click.echo(wrong.format_message())
+            return 0
+        except click.ClickException as wrong:
+            _tell_usage(wrong, words)
+            return wrong.exit_code
+        except click.Abort:
+            raise KeyboardInterrupt from None
+
+    sys.exit(ended(parse_and_call, as_json="--json" in words, debug="--debug" in everywhere))
 
 
 def _without(words: Sequence[str], *flags: str) -> tuple[list[str], set[str]]:

@@ -7,6 +7,7 @@ import click
 from mlops.cli import options
 from mlops.cli.output import print_json, print_table
 from mlops.settings import KEYS
+from mlops.target_tables import TargetTables
 
 
 @click.group()
@@ -39,10 +40,11 @@ def show_config(target: str | None, as_json: bool) -> None:
         }
         for key in KEYS
     ]
+    tables = settings.target_tables or TargetTables(settings.targets)
     targets = {
         name: [
             {"setting": f"targets.{name}.{setting}", "value": value, "from": origin}
-            for setting, value, origin in settings.target_tables.rows(name)
+            for setting, value, origin in tables.rows(name)
         ]
         for name in settings.targets
     }

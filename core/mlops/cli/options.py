@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mlops.project import Project
+from mlops.cli.opening import project as project
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -49,11 +48,6 @@ connection = click.option(
     metavar="NAME",
     help="The connection of Snowflake's connections.toml to use in place of the target's.",
 )
-
-
-def project(**flags: object) -> Project:
-    """Return the project of the current folder; names of settings are given with ``__`` for the dot."""
-    return Project(flags={name.replace("__", "."): value for name, value in flags.items()}, progress=_tell_import)
 
 
 Names = Iterable[tuple[str, str | None]]
@@ -110,8 +104,3 @@ def _item(name: str, text: str | None = None) -> CompletionItem:
     from click.shell_completion import CompletionItem
 
     return CompletionItem(name, help=text)
-
-
-def _tell_import(distribution: str) -> None:
-    if sys.stderr.isatty() and "_MLOPS_COMPLETE" not in os.environ:
-        click.echo(f"looking at {distribution} …", err=True)

@@ -13,7 +13,12 @@ def environment() -> dict[str, int]:
     """
     library = os.path.dirname(os.__file__)
     # where the program itself lies, or the current folder, depends on how mlops was started; nothing is installed there
-    skipped = {library, os.path.join(library, "lib-dynload"), os.getcwd(), os.path.dirname(sys.executable)}
+    skipped = {
+        library,
+        os.path.join(library, "lib-dynload"),
+        os.getcwd(),
+        os.path.abspath(os.path.dirname(sys.executable)),
+    }
     times = {}
     for folder in sys.path:
         if folder and os.path.abspath(folder) not in skipped:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TextIO
@@ -106,7 +105,7 @@ def run_node(
     Raises:
         Stopped, KeyboardInterrupt: the run is being stopped; nothing is committed.
     """
-    gc.enable()  # see mlops.__main__
+    _collect_garbage()
     node = order.node
     log = NodeLog(order.log or os.path.join(order.run.folder, "logs", f"{node.name}.log"), echo=echo, label=node.name)
     started = order.started or time.time()
@@ -297,6 +296,8 @@ def _ask_guards(order: Order, values: Mapping[str, object], hooks: Hooks) -> Non
 
 def error_info(cause: BaseException) -> ErrorInfo:
     """Return why a node failed, with the frames of mlops itself left out of the traceback."""
+    import traceback  # needed where something is wrong, and nowhere else
+
     frames = traceback.extract_tb(cause.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_HERE)]
     lines: list[str] = []
@@ -313,9 +314,18 @@ def error_info(cause: BaseException) -> ErrorInfo:
     )
 
 
+def _collect_garbage() -> None:
+    """Let the collector run from here on, see ``mlops.__main__``; what was imported until now it need not look through."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
 def _log_failure(error: ErrorInfo | None, log: NodeLog) -> None:
     """Write the exception that is being handled; what mlops itself has to say needs no traceback."""
     if error is None or error.traceback:
+        import traceback  # as in error_info
+
         traceback.print_exc(file=log)
     else:
         log.write(f"{error.type}: {error.message}\n")
