@@ -9,7 +9,7 @@ from mlops_embedded.catalog import parse_name
 from mlops_embedded.errors import invalid_value
 from mlops_embedded.jobs.functions import await_status
 from mlops_embedded.jobs.runner import runner_of
-from mlops_embedded.jobs.running import RunningJob
+from mlops_embedded.jobs.running_service import RunningJob
 from mlops_embedded.jobs.service import STATUSES
 from mlops_embedded.sql.functions import Arguments, query_rewrite, scalar_function
 from mlops_embedded.sql.session import Session

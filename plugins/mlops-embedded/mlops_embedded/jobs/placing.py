@@ -16,7 +16,7 @@ from mlops_embedded.errors import SnowflakeError, invalid_value, unknown_here
 from mlops_embedded.jobs.fields import SpecificationError
 from mlops_embedded.jobs.logs import ContainerLog
 from mlops_embedded.jobs.mounts import secrets_of, volumes_of
-from mlops_embedded.jobs.running import Placed
+from mlops_embedded.jobs.running_container import Placed
 from mlops_embedded.jobs.runtime import ContainerPlan, Place, Runtime
 from mlops_embedded.jobs.sandbox import HOST
 from mlops_embedded.jobs.service import Service, ServiceRequest

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +16,7 @@ from mlops_embedded.catalog.grants import Securable, forget_securable, privilege
 from mlops_embedded.errors import already_exists, does_not_exist, invalid_value
 from mlops_embedded.jobs import job_history
 from mlops_embedded.jobs.access import require_named
+from mlops_embedded.jobs.active_services import ActiveServices
 from mlops_embedded.jobs.engine import ContainerRuntime
 from mlops_embedded.jobs.event_table import event_table_of
 from mlops_embedded.jobs.logs import PREVIOUS
@@ -31,24 +31,18 @@ from mlops_embedded.jobs.placing import (
     require_privileges,
 )
 from mlops_embedded.jobs.process import ProcessRuntime
-from mlops_embedded.jobs.running import (
-    GRACE_SECONDS,
-    INTERRUPTED,
-    Placed,
-    RunningJob,
-    RunningLongService,
-    RunningService,
-)
+from mlops_embedded.jobs.recovery import close_interrupted
+from mlops_embedded.jobs.running_container import GRACE_SECONDS, Placed
+from mlops_embedded.jobs.running_service import RunningJob, RunningLongService, RunningService
 from mlops_embedded.jobs.runtime import Runtime
-from mlops_embedded.jobs.service import ENDED, FAILED, KIND, RUNNING, Service, ServiceRequest
+from mlops_embedded.jobs.service import KIND, Service, ServiceRequest
+from mlops_embedded.jobs.upkeep import Upkeep
 from mlops_embedded.sql.locations import object_folder
 from mlops_embedded.sql.session import Session
 
 if TYPE_CHECKING:
     from mlops_embedded.server.account import Account
 
-TOKEN_ROTATION_SECONDS = 300.0
-_TICK_SECONDS = 5.0
 _STOP_SECONDS = 7.0
 logger = logging.getLogger("mlops_embedded.jobs")
 
@@ -65,13 +59,10 @@ class ServiceRunner:
             ContainerRuntime.name: ContainerRuntime(account.state.path, account.settings.registry),
         }
         self.runtime = self._runtimes[account.settings.runtime]
-        self._running: dict[ObjectName, RunningService] = {}
-        self._used: dict[ObjectName, float] = {}
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._keep_house, name="services", daemon=True)
+        self._active = ActiveServices()
+        self._upkeep = Upkeep(self._active, self._suspend)
         job_history.prepare(account.catalog)
-        self._close_interrupted()
+        close_interrupted(account.catalog, self._runtimes.values())
 
     def start(self) -> None:
         """Start the long-running services that ran when the last server ended."""
@@ -79,13 +70,12 @@ class ServiceRunner:
             service = Service.of(document)
             if not service.is_job:
                 self._run_long(service)
-        self._thread.start()
+        self._upkeep.start()
 
     def stop(self) -> None:
         """End what runs."""
-        self._stopping.set()
-        with self._lock:
-            running = list(self._running.values())
+        self._upkeep.stop()
+        running = self._active.all()
         for each in running:
             each.interrupt()
         for each in running:
@@ -105,8 +95,7 @@ class ServiceRunner:
         instances = request.replicas or 1
         service, placed = self._place_first(session, request, instances)
         running = RunningJob(service, self._save)
-        with self._lock:
-            self._running[request.name] = running
+        self._active.add(running)
         threading.Thread(target=self._forget, args=(running,), name="job end", daemon=True).start()
         running.start(placed)
         return running
@@ -121,7 +110,7 @@ class ServiceRunner:
         specification = read_specification(request.specification)
         require_privileges(session, request)
         require_named(session, request, specification)
-        require_endpoints(specification, request.scale.min_instances, self._ports(request.name))
+        require_endpoints(specification, request.scale.min_instances, self._active.ports(but=request.name))
         service, placed = self._place_first(session, request, request.scale.min_instances)
         self._run_long(service, placed)
 
@@ -156,9 +145,7 @@ class ServiceRunner:
 
     def _run_long(self, service: Service, placed: list[list[Placed]] | None = None) -> RunningLongService:
         running = RunningLongService(service, self._save, self._place_as_owner)
-        with self._lock:
-            self._running[service.name] = running
-            self._used[service.name] = time.monotonic()
+        self._active.add(running)
         running.start(placed)
         return running
 
@@ -170,7 +157,7 @@ class ServiceRunner:
         assert request.scale is not None
         specification = read_specification(request.specification)
         held = set(ports_of(read_specification(running.service.request.specification)))
-        require_endpoints(specification, request.scale.min_instances, self._ports(name), held)
+        require_endpoints(specification, request.scale.min_instances, self._active.ports(but=name), held)
         running.change(lambda service: replace(service, request=request))
 
     def suspend(self, session: Session, name: ObjectName) -> None:
@@ -199,7 +186,7 @@ class ServiceRunner:
     def _resume(self, running: RunningLongService) -> None:
         now = datetime.now(timezone.utc)
         running.change(lambda service: replace(service, suspended=False, resumed_on=now))
-        self._used[running.service.name] = time.monotonic()
+        self._active.used(running.service.name)
 
     def use(self, name: ObjectName) -> RunningLongService:
         """Say that a service is used now, and start it if it is suspended and starts by itself.
@@ -210,7 +197,7 @@ class ServiceRunner:
         running = self._long_running(name)
         scale = running.service.request.scale
         assert scale is not None
-        self._used[name] = time.monotonic()
+        self._active.used(name)
         if running.service.suspended:
             if not scale.auto_resume:
                 raise invalid_value(f"service {name} is suspended and does not resume by itself (AUTO_RESUME = FALSE)")
@@ -243,8 +230,7 @@ class ServiceRunner:
                 running.finish()
             with session.waiting():
                 running.ended.wait(GRACE_SECONDS + 5)
-            with self._lock:
-                self._running.pop(name, None)
+            self._active.remove(running)
         session.catalog.delete(KIND, name, if_exists=True)
         forget_securable(session.catalog, Securable("SERVICE", name))
         if service.is_job:
@@ -254,8 +240,8 @@ class ServiceRunner:
     # -- look
 
     def running(self, name: ObjectName) -> RunningService | None:
-        with self._lock:
-            return self._running.get(name)
+        """Return what runs a service; None for a job that has ended."""
+        return self._active.get(name)
 
     def service(self, session: Session, name: ObjectName, privilege: str | None = None) -> Service:
         """Return a service; 002003 if there is none, or none that the role may see."""
@@ -291,15 +277,6 @@ class ServiceRunner:
 
     # -- inside
 
-    def _ports(self, but: ObjectName) -> Iterator[tuple[int, ObjectName]]:
-        """The ports of every other long-running service, and whose they are."""
-        with self._lock:
-            services = [each.service for name, each in self._running.items() if name != but]
-        for service in services:
-            if not service.is_job:
-                for port in ports_of(read_specification(service.request.specification)):
-                    yield port, service.name
-
     def _save(self, service: Service) -> None:
         with self.account.catalog.transaction():
             if self.account.catalog.find(KIND, service.name) is not None:
@@ -309,50 +286,7 @@ class ServiceRunner:
 
     def _forget(self, running: RunningService) -> None:
         running.ended.wait()
-        with self._lock:
-            if self._running.get(running.service.name) is running:
-                del self._running[running.service.name]
-
-    def _keep_house(self) -> None:
-        rotated = time.monotonic()
-        while not self._stopping.wait(_TICK_SECONDS):
-            with self._lock:
-                running = list(self._running.values())
-            if time.monotonic() - rotated >= TOKEN_ROTATION_SECONDS:
-                rotated = time.monotonic()
-                for each in running:
-                    each.rotate_tokens()
-            for each in running:
-                idle = time.monotonic() - self._used.get(each.service.name, 0.0)
-                if isinstance(each, RunningLongService) and is_idle(each.service, idle):
-                    logger.info("service %s is suspended after %.0f s without use", each.service.name, idle)
-                    self._suspend(each)
-
-    def _close_interrupted(self) -> None:
-        """End what a killed server left running; its jobs have failed, its services will be started anew."""
-        for document in self.account.catalog.list(KIND):
-            service = Service.of(document)
-            for number, containers in enumerate(service.instances):
-                for index, state in enumerate(containers):
-                    if any(runtime.end_orphan(state) for runtime in self._runtimes.values()):
-                        logger.info("ended a container of %s, left behind by a killed server", service.name)
-                    if state.status not in ENDED and service.is_job:
-                        service = service.with_container(
-                            number, index, status=FAILED, message=INTERRUPTED, pid=None, mark=None, engine_id=None
-                        )
-            self.account.catalog.put(
-                service.document() if service.is_job else replace(service, instances=()).document()
-            )
-
-
-def is_idle(service: Service, seconds: float) -> bool:
-    """Whether a service that nobody called for so long is to be suspended; one with public endpoints never is."""
-    scale = service.request.scale
-    if scale is None or not scale.auto_suspend_secs or service.status != RUNNING:
-        return False
-    if any(endpoint.public for endpoint in read_specification(service.request.specification).endpoints):
-        return False
-    return seconds > scale.auto_suspend_secs
+        self._active.remove(running)
 
 
 def runner_of(account: Account) -> ServiceRunner:

@@ -13,7 +13,7 @@ from mlops_embedded.errors import SnowflakeError, syntax_error, unknown_here
 from mlops_embedded.jobs.clauses import MAX_INSTANCES, check_scale, flag, integrations, read_clauses, whole_number
 from mlops_embedded.jobs.placing import check_name
 from mlops_embedded.jobs.runner import runner_of
-from mlops_embedded.jobs.running import RunningJob
+from mlops_embedded.jobs.running_service import RunningJob
 from mlops_embedded.jobs.service import CANCELLED, DONE, KIND, Scale, ServiceRequest
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.results import Status
