@@ -8,9 +8,10 @@ import click
 
 from mlops.cli import options
 from mlops.cli.output import print_json, print_table
-from mlops.cli.runs import dataset_row, open_run
+from mlops.cli.runs import dataset_row
 from mlops.errors import UnknownNameError
 from mlops.quantities import size
+from mlops.runs.history import open_run
 
 
 @click.group()

@@ -41,20 +41,15 @@ def graph(pipeline: str, form: str, run_name: str | None, output: Path | None) -
       mlops graph churn
       mlops graph churn --format html --run latest -o churn.html
     """
-    from msgspec.structs import replace
-
-    from mlops.cli.runs import open_run
     from mlops.drawing.formats import render
 
     project = options.project()
     drawn = project.graph(pipeline)
     outcome = None
     if run_name is not None:
-        outcome, manifests = open_run(project, run_name, pipeline=drawn.pipeline.name)
-        outputs = {manifest.node: manifest.outputs for manifest in manifests}
-        outcome = replace(
-            outcome, nodes=tuple(replace(one, outputs=outputs.get(one.node, ())) for one in outcome.nodes)
-        )
+        from mlops.runs.history import open_run, with_outputs
+
+        outcome = with_outputs(*open_run(project, run_name, pipeline=drawn.pipeline.name))
     text = render(drawn, form, outcome)
     if output is None:
         click.echo(text, nl=False)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import click
 
 from mlops.cli import options
+from mlops.cli.comparison import compare
 from mlops.cli.output import moment, paint, print_json, print_table
 from mlops.cli.progress import MARKS
 from mlops.cli.run import run_row, shown
 from mlops.credentials import hide_credentials
-from mlops.datasets.manifest import DatasetRecord, Manifest
-from mlops.project import Project
+from mlops.datasets.manifest import DatasetRecord
 from mlops.quantities import duration, number, size
+from mlops.runs.history import open_run, recorded_runs
 from mlops.runs.outcome import RunOutcome
 
 _target = options.target_for("Runs in Snowflake of what is deployed to this target.")
@@ -24,7 +23,10 @@ _target = options.target_for("Runs in Snowflake of what is deployed to this targ
 
 @click.group()
 def runs() -> None:
-    """List and show what has run, on this machine or in Snowflake."""
+    """List, show and compare what has run, on this machine or in Snowflake."""
+
+
+runs.add_command(compare)
 
 
 @runs.command("list")
@@ -54,7 +56,7 @@ def list_runs(pipeline: str | None, limit: int, target: str | None, connection: 
 
         found = deployed_runs(options.project(target=target), pipeline, limit, connection)
     else:
-        found = _runs_here(pipeline, limit)
+        found = recorded_runs(options.project(), pipeline=pipeline, limit=limit)
     if as_json:
         print_json({"runs": [{key: value for key, value in run_row(one).items() if key != "nodes"} for one in found]})
         return
@@ -74,17 +76,6 @@ def list_runs(pipeline: str | None, limit: int, target: str | None, connection: 
         ["run", "pipeline", "state", "started", "took", "auth", "reason"],
         empty=f"nothing has run here yet: mlops {'trigger' if target else 'run'} PIPELINE",
     )
-
-
-def _runs_here(pipeline: str | None, limit: int) -> list[RunOutcome]:
-    from mlops.runs.lock import is_alive
-    from mlops.runs.records import RunRecords
-
-    data = options.project().settings.data
-    if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
-        return []
-    with RunRecords(data) as records:
-        return records.runs(pipeline=pipeline, limit=limit, alive=partial(is_alive, data))
 
 
 @runs.command("show")
@@ -164,27 +155,6 @@ def _tell_run(outcome: RunOutcome, written: Sequence[tuple[str, DatasetRecord]],
             click.echo(f"  {node}: {', '.join(f'{key}={value!r}' for key, value in hide_credentials(values).items())}")
     if folder:
         click.echo(f"\n  datasets  {folder}")
-
-
-def open_run(project: Project, name: str, *, pipeline: str | None = None) -> tuple[RunOutcome, list[Manifest]]:
-    """Return a run and what its nodes have committed, in the order of its nodes."""
-    from mlops.datasets.store import FileStore
-    from mlops.errors import UnknownNameError
-    from mlops.plugins.serializers import serializers_of
-    from mlops.runs.lock import is_alive
-    from mlops.runs.records import RunRecords
-
-    data = project.settings.data
-    if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
-        raise UnknownNameError(kind="run", name=name, known=(), hint="nothing has run here yet: mlops run PIPELINE")
-    with RunRecords(data) as records:
-        outcome = records.run(records.find(name, pipeline=pipeline), alive=partial(is_alive, data))
-    serializers = serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle)
-    manifests = FileStore(outcome.run.folder, serializers).manifests()
-    order = [one.node for one in outcome.nodes]
-    return outcome, sorted(
-        manifests.values(), key=lambda one: order.index(one.node) if one.node in order else len(order)
-    )
 
 
 def dataset_row(record: Any) -> dict[str, Any]:  # Any: DatasetRecord in, JSON out

@@ -104,6 +104,15 @@ def table_name(path: Path) -> str:
     return name
 
 
+def content_of_table(path: Path) -> str:
+    """Return Snowflake's hash of the rows of the table that the file at ``path`` stands for.
+
+    Raises:
+        OSError: the file is gone.
+    """
+    return str(json.loads(read_whole(str(path)))["content"])
+
+
 def _snowpark_frame(value: object, session: Session) -> Any:  # Any: snowflake.snowpark.DataFrame
     package = type(value).__module__.partition(".")[0]
     if package == "snowflake":
