@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,7 @@ def test_a_container_s_words_are_understood_without_click(healthy, folder):
     modules = set(json.loads(told.read_text()))
     assert "mlops.cli.single_node" in modules
     assert "click" not in modules
+    assert sys.version_info < (3, 11) or "typing_extensions" not in modules
 
 
 @pytest.mark.parametrize("node", ["plain", "fail", "no_such_node"])
@@ -195,3 +197,22 @@ def test_words_that_need_no_parser_do_what_click_makes_of_them(healthy, folder, 
 
 def without_runs(text: str) -> str:
     return re.sub(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}|[0-9.]+ m?s", "…", text)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 msgspec is imported with typing_extensions")
+def test_msgspec_takes_from_typing_what_typing_extensions_has_from_there(healthy):
+    code = (
+        "from mlops.__main__ import _import_msgspec; _import_msgspec()\n"
+        "import sys; assert 'typing_extensions' not in sys.modules\n"
+        "import msgspec, typing, typing_extensions\n"
+        "class Row(typing_extensions.TypedDict, total=False):\n"
+        "    key: typing_extensions.Required[int]\n"
+        "    note: str\n"
+        "try: msgspec.convert({'note': 'x'}, Row)\n"
+        "except msgspec.ValidationError as wrong: print(wrong)\n"
+        "print(msgspec.convert({'key': 1}, Row), typing_extensions.Required is typing.Required)\n"
+    )
+
+    told = subprocess.run([healthy.python, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert told == "Object missing required field `key`\n{'key': 1} True\n"
