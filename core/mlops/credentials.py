@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sized
 HIDDEN = "***"
 """What stands in the place of a credential."""
 
-_CREDENTIAL = re.compile(
-    r"(?:^|[_.-])(PASSWORD|PASSWD|PWD|PASSPHRASE|PASSCODE|TOKEN|SECRET|CREDENTIALS?|PRIVATE[_-]?KEY|API[_-]?KEY|ACCESS[_-]?KEY"
-    r"|CONNECTION[_-]?STRING)(?:[_-]|$)",
-    re.IGNORECASE,
+_BEGINS = r"(?:^|[_.-]|(?-i:(?<=[a-z0-9])(?=[A-Z])))"
+_ENDS = r"(?:[_-]|$|(?-i:(?<=[a-z])(?=[A-Z])))"
+_CERTAIN = (
+    rf"(?:PASSWORD|PASSWD|PASSPHRASE|{_BEGINS}(?:PWD|PASSCODE|SECRET|CREDENTIALS?|PRIVATE[_-]?KEY|API[_-]?KEY|ACCESS[_-]?KEY"
+    r"|CONNECTION[_-]?STRING))"
 )
+_CREDENTIAL = re.compile(rf"(?:{_CERTAIN}|{_BEGINS}TOKEN){_ENDS}", re.IGNORECASE)
+_EVEN_A_NUMBER = re.compile(rf"{_CERTAIN}$", re.IGNORECASE)
 
 
 def looks_like_a_credential(name: str) -> bool:
@@ -21,17 +24,39 @@ def looks_like_a_credential(name: str) -> bool:
 
 
 def holds_a_credential(name: str, value: object) -> bool:
-    """Tell whether a parameter of this name and value has a credential: a number is none, nor is an empty value."""
+    """Tell whether a parameter of this name and value has a credential.
+
+    A truth value, nothing and an empty value are none. A number is one where the name ends in the word (``passcode = 4711``),
+    which leaves out a ``password_length`` and, since they are counted, every kind of ``max_token``.
+    """
+    if isinstance(value, (bool, int, float)):
+        return bool(value) and not isinstance(value, bool) and bool(_EVEN_A_NUMBER.search(name))
     empty = value is None or (isinstance(value, Sized) and len(value) == 0)
-    return not empty and not isinstance(value, (bool, int, float)) and looks_like_a_credential(name)
+    return not empty and looks_like_a_credential(name)
+
+
+def credentials_within(parameters: Mapping[str, object]) -> list[str]:
+    """Return the names of all parameters that have a credential, those in lists and mappings as ``db.password``."""
+    found: list[str] = []
+    for name, value in parameters.items():
+        found += [str(name)] if holds_a_credential(str(name), value) else [f"{name}{one}" for one in _within(value)]
+    return found
+
+
+def _within(value: object) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f".{name}" for name in credentials_within(value)]
+    if isinstance(value, (list, tuple)):
+        return [f"[{at}]{name}" for at, one in enumerate(value) for name in _within(one)]
+    return []
 
 
 def hide_credentials(parameters: Mapping[str, object]) -> dict[str, object]:
     """Return parameters as a log, a collector or a record may hold them: ``***`` for what is named like a credential.
 
-    Names are those of mlops itself, such as ``password``, ``api_key`` or ``access_token``. Numbers, truth values, None and
-    empty values are shown under any name (``token_count=3``); lists and mappings are searched for further names. A name may begin with that of
-    its node (``fetch.api_key``).
+    Names are those of mlops itself, such as ``password``, ``api_key`` or ``accessToken``. Truth values, None, empty values
+    and what is a count (``token_count=3``) are shown under any name; lists and mappings are searched for further names. A name
+    may begin with that of its node (``fetch.api_key``).
     """
     return {
         name: HIDDEN if holds_a_credential(str(name), value) else _hidden_within(value)

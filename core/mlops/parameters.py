@@ -98,6 +98,12 @@ def checked(parameter: Parameter, value: object, *, text: bool = False) -> objec
             return _plain(msgspec.convert(candidate, kind, strict=not text, dec_hook=_decode))
         except (msgspec.ValidationError, TypeError, ValueError) as cause:
             problem = problem or str(cause)
+    if _is_hidden(parameter.name):
+        raise ParameterError(
+            parameter=parameter.name,
+            problem=f"its value, which is not shown, is not {parameter.type}",
+            hint=f"it takes {parameter.type}",
+        ) from None
     raise ParameterError(
         parameter=parameter.name,
         problem=f"{value!r} is not {parameter.type} ({problem})",
@@ -130,6 +136,9 @@ def as_objects(
         try:
             objects[parameter.name] = msgspec.convert(objects[parameter.name], wanted, dec_hook=_decode)
         except (msgspec.ValidationError, TypeError, ValueError) as cause:
+            if _is_hidden(parameter.name):
+                problem = "its value, which is not shown, does not fit its type hint"
+                raise ParameterError(parameter=parameter.name, problem=problem) from None
             raise ParameterError(
                 parameter=parameter.name,
                 problem=f"{objects[parameter.name]!r} does not fit its type hint: {cause}",
@@ -228,6 +237,13 @@ def _type_text(hint: object) -> tuple[str, bool]:
 def _inferred(default: object) -> str:
     name = type(default).__name__
     return name if default is not None and (name in _PLAIN_NAMES or name in _LIBRARY_NAMES) else "Any"
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a value of this name must not be in an error."""
+    from mlops.credentials import looks_like_a_credential
+
+    return looks_like_a_credential(name)
 
 
 def _plain(value: object) -> object:

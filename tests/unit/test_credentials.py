@@ -9,7 +9,7 @@ import pytest
 from mlops import hide_credentials
 from mlops.cli.run import run_row
 from mlops.cli.runs import _tell_run
-from mlops.credentials import looks_like_a_credential
+from mlops.credentials import credentials_within, looks_like_a_credential
 from mlops.runs.outcome import RunInfo, RunOutcome, State
 
 
@@ -25,13 +25,18 @@ from mlops.runs.outcome import RunInfo, RunOutcome, State
         "pwd_of_user",
         "fetch.api_key",
         "x-api-key",
+        "dbPassword",
+        "accessToken",
+        "PGPASSWORD",
     ],
 )
 def test_what_is_named_like_a_credential_is_hidden(name) -> None:
     assert hide_credentials({name: "hunter2", "max_depth": 6}) == {name: "***", "max_depth": 6}
 
 
-@pytest.mark.parametrize("name", ["tokenizer", "max_tokens", "keys", "secretary", "passwords_file", "token.depth"])
+@pytest.mark.parametrize(
+    "name", ["tokenizer", "max_tokens", "maxTokens", "keys", "secretary", "passwords_file", "PASSWORDS", "token.depth"]
+)
 def test_other_names_are_shown(name) -> None:
     assert not looks_like_a_credential(name)
     assert hide_credentials({name: "shown"}) == {name: "shown"}
@@ -40,6 +45,20 @@ def test_other_names_are_shown(name) -> None:
 @pytest.mark.parametrize("value", [3, 0.5, True, None, "", [], {}])
 def test_what_can_be_no_secret_is_shown_under_any_name(value) -> None:
     assert hide_credentials({"token_count": value}) == {"token_count": value}
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [("passcode", True), ("db.password", True), ("apiKey", True), ("password_length", False), ("max_token", False)],
+)
+def test_a_number_is_hidden_where_it_is_no_count(name, hidden) -> None:
+    assert hide_credentials({name: 4711}) == {name: "***" if hidden else 4711}
+
+
+def test_what_is_hidden_is_named_with_its_place() -> None:
+    given = {"api_key": "x", "db": {"user": "ana", "password": "y"}, "sources": [{}, {"token": "z", "token_count": 3}]}
+
+    assert credentials_within(given) == ["api_key", "db.password", "sources[1].token"]
 
 
 @pytest.mark.parametrize("value", ["hunter2", b"hunter2", ["hunter2"], {"first": "hunter2"}])

@@ -102,6 +102,15 @@ def test_a_word_is_no_whole_number_and_the_error_says_what_is(word: str) -> None
     assert "it takes int" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("kind", ["int", "Literal['a', 'b']", "date", "dict[str, int]"])
+def test_an_error_about_a_credential_does_not_show_it(kind: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        checked(Parameter("api_key", "hunter1", kind), "hunter2", text=True)
+
+    assert kind in caught.value.message
+    assert "hunter" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
+
+
 @given(st.lists(st.integers(min_value=-1000, max_value=1000)))
 def test_a_list_comes_back_from_its_json(numbers: list[int]) -> None:
     assert checked(Parameter("depths", [], "list[int]"), str(numbers), text=True) == numbers

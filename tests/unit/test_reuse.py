@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from msgspec.structs import replace
 
+from mlops.datasets.hidden import is_same, without_credentials
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.nodes import Node, Origin
 from mlops.runs.reuse import Reuse, reuse
@@ -65,6 +67,36 @@ def test_a_changed_credential_is_named_and_not_shown():
     decided = reuse(NODE, before, parameters={"api_key": "hunter3"}, inputs=MANIFEST.inputs, intact=lambda record: True)
 
     assert decided == Reuse(False, "parameter api_key changed")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("hunter2", "committed before, and its parameters, plugin and inputs are the same"),
+        ("hunter3", "parameter source changed"),
+        (None, "parameter source changed from {'user': 'ana', 'password': '***'} to None"),
+    ],
+)
+def test_a_credential_is_compared_with_a_manifest_that_does_not_hold_it(given, reason):
+    parameters, hidden = without_credentials({"depth": 6, "source": {"user": "ana", "password": "hunter2"}})
+    written = dataclasses.replace(MANIFEST, parameters=parameters, hidden=hidden).to_json()
+    before = Manifest.from_json(written)
+    now = {"depth": 6, "source": given and {"password": given, "user": "ana"}}
+
+    decided = reuse(NODE, before, parameters=now, inputs=MANIFEST.inputs, intact=lambda record: True)
+
+    assert decided.reason == reason
+    assert decided.fits is (given == "hunter2")
+    assert b"hunter2" not in written
+    assert b'"password": "***"' in written
+    assert list(hidden) == ["source"]
+
+
+def test_what_is_kept_of_equal_credentials_differs_and_each_is_recognised():
+    one, other = (without_credentials({"api_key": "hunter2"})[1]["api_key"] for _ in range(2))
+
+    assert one != other
+    assert [is_same(kept, "hunter2") for kept in (one, other, "made by something else")] == [True, True, False]
 
 
 def test_an_output_that_the_node_did_not_write_before_makes_it_run_again():

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mlops.compile.objects import Scalar
+from mlops.credentials import hide_credentials
 from mlops.errors import MlopsError, ParameterError, SeveralError, closest
 from mlops.graph import Graph
 from mlops.nodes import Node
@@ -84,7 +85,7 @@ def _encoded(key: str, value: object, kind: str) -> Scalar:
     except (TypeError, ValueError) as cause:
         raise ParameterError(
             parameter=key,
-            problem=f"{value!r} cannot be kept in the CONFIG of a task: {cause}",
+            problem=f"{_shown(key, value)} cannot be kept in the CONFIG of a task: {cause}",
             hint="a parameter of a deployed pipeline is a finite number, text, truth value, or a list or dict of such",
         ) from cause
     return value if isinstance(value, (bool, int, float)) or (isinstance(value, str) and kind == "str") else text
@@ -97,10 +98,16 @@ def _decoded(key: str, value: object, parameter: Parameter) -> object:
         except ValueError:
             raise ParameterError(
                 parameter=key,
-                problem=f"{value!r} is not JSON, and {parameter.type or 'a value of any type'} is kept as JSON",
+                problem=f"{_shown(key, value)} is not JSON, and {parameter.type or 'a value of any type'} is kept as JSON",
                 hint=f"write it as JSON in text, for example {_encoded(key, parameter.default, parameter.type)!r}",
             ) from None
     try:
         return checked(parameter, value)
     except ParameterError as cause:
         raise ParameterError(parameter=key, problem=cause.message.partition(": ")[2], hint=cause.hint) from cause
+
+
+def _shown(key: str, value: object) -> str:
+    """Return a value as an error may have it."""
+    (shown,) = hide_credentials({key: value}).values()
+    return repr(shown)

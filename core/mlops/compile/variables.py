@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mlops.credentials import holds_a_credential, looks_like_a_credential
+from mlops.credentials import credentials_within, looks_like_a_credential
 from mlops.errors import MlopsError, ParameterError, SettingsError
 
 OWN_VARIABLES = ("MLOPS_PIPELINE", "MLOPS_DATA", "MLOPS_AUTH", "MLOPS_VERSIONS", "MLOPS_LOG_FORMAT", "MLOPS_PARAMETERS")
@@ -41,19 +41,23 @@ def check_variables(env: Mapping[str, str], place: str, problems: list[MlopsErro
 def credentials_among(parameters: Mapping[str, Mapping[str, object]]) -> list[MlopsError]:
     """Return what is wrong with parameters, by full name of their node: a credential would be in the task graph's CONFIG.
 
-    A number is none (``max_token = 512``), and an empty value, the default of an optional one, gives nothing away.
+    Names within lists and mappings count (``{"db": {"password": …}}``). What is a count, or empty as the default of an
+    optional one is, gives nothing away: see ``holds_a_credential``.
     """
-    return [
-        ParameterError(
-            parameter=name,
-            problem=f"it is named like a credential of node {node!r}, and whoever may see the task graph would read its value",
-            hint=f'keep it in a secret: [[targets.NAME.secrets]] secret = "db.schema.name", variable = "{name.upper()}"; '
-            f"the node reads os.environ[{name.upper()!r}]",
-        )
-        for node, values in parameters.items()
-        for name, value in values.items()
-        if holds_a_credential(name, value)
-    ]
+    problems: list[MlopsError] = []
+    for node, values in parameters.items():
+        for name in credentials_within(values):
+            variable = re.sub(r"\W+", "_", name).strip("_").upper()
+            problems.append(
+                ParameterError(
+                    parameter=name,
+                    problem=f"it is named like a credential of node {node!r}, and whoever may see the task graph would read "
+                    "its value",
+                    hint=f'keep it in a secret: [[targets.NAME.secrets]] secret = "db.schema.name", variable = "{variable}"; '
+                    f"the node reads os.environ[{variable!r}]",
+                )
+            )
+    return problems
 
 
 def is_variable(name: str) -> bool:

@@ -43,7 +43,10 @@ class DatasetRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What one node wrote in one run, and from what. Times are RFC 3339, ``inputs`` are dataset → sha256."""
+    """What one node wrote in one run, and from what. Times are RFC 3339, ``inputs`` are dataset → sha256.
+
+    ``parameters`` have no credentials in them; what is kept to compare those is in ``hidden``, by name of the parameter.
+    """
 
     node: str
     version: str
@@ -57,6 +60,7 @@ class Manifest:
     mlops_version: str
     metrics: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
     attempt: int = 1
+    hidden: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def to_json(self) -> bytes:
@@ -77,6 +81,7 @@ class Manifest:
                 "started": self.started,
                 "ended": self.ended,
                 "parameters": dict(self.parameters),
+                **({"hidden": dict(self.hidden)} if self.hidden else {}),
                 "inputs": dict(self.inputs),
                 "outputs": [_record_to_json(record) for record in self.outputs],
                 "metrics": dict(self.metrics),

@@ -235,15 +235,18 @@ def _commit(
 ) -> tuple[DatasetRecord, ...]:
     node, store = order.node, stores.at(order.folder)  # until here nothing of mlops.datasets need be imported
     records = tuple(store.write(name, one, storage=node.storage.get(name, "file")) for name, one in values.items())
+    from mlops.datasets.hidden import without_credentials
     from mlops.datasets.manifest import Manifest
 
+    parameters, hidden = without_credentials(order.parameters)
     store.commit(
         Manifest(
             node=node.full_name,
             version=node.origin.version,
             source=node.origin.digest,
             fingerprint="",
-            parameters=dict(order.parameters),
+            parameters=parameters,
+            hidden=hidden,
             inputs={dataset: source.sha256 for dataset, source in order.inputs.items()},
             outputs=records,
             metrics={metric.name: metric.value for metric in metrics},

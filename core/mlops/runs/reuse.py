@@ -43,7 +43,7 @@ def reuse(
         if before.get(name) != now.get(name)
         else f"parameter {name} changed"
         for name in dict.fromkeys((*manifest.parameters, *parameters))
-        if manifest.parameters.get(name) != parameters.get(name)
+        if not _same(manifest, name, parameters.get(name))
     ]
     if manifest.version != node.origin.version:
         changes.append(f"{node.origin.distribution} changed from {manifest.version} to {node.origin.version}")
@@ -64,3 +64,12 @@ def reuse(
     if changes:
         return Reuse(False, "; ".join(changes))
     return Reuse(True, "committed before, and its parameters, plugin and inputs are the same")
+
+
+def _same(manifest: Manifest, name: str, value: object) -> bool:
+    """Whether a parameter has the value that it was committed with; of a credential only that is known."""
+    if (kept := manifest.hidden.get(name)) is None:
+        return bool(manifest.parameters.get(name) == value)
+    from mlops.datasets.hidden import is_same
+
+    return is_same(kept, value)

@@ -36,18 +36,29 @@ def wanted(samples, tmp_path: Path, name: str, value: object) -> tuple[Deploymen
     return deployment, said
 
 
-@pytest.mark.parametrize("value", ["hunter2", ["hunter2"], {"key": "hunter2"}])
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        ("api_key", "hunter2", "api_key"),
+        ("api_key", ["hunter2"], "api_key"),
+        ("api_key", {"key": "hunter2"}, "api_key"),
+        ("passcode", 4711, "passcode"),
+        ("source", {"db": {"password": "hunter2"}}, "source.db.password"),
+        ("sources", [{"token": "hunter2"}], "sources[0].token"),
+    ],
+)
 def test_a_parameter_that_is_named_like_a_credential_is_refused_without_its_value(
-    samples, tmp_path: Path, value: object
+    samples, tmp_path: Path, name: str, value: object, place: str
 ) -> None:
     with pytest.raises(PipelineError) as caught:
-        wanted(samples, tmp_path, "api_key", value)
+        wanted(samples, tmp_path, name, value)
 
     [problem] = caught.value.problems
     assert isinstance(problem, ParameterError)
-    assert (problem.parameter, ":fetch'" in problem.message) == ("api_key", True)
+    assert (problem.parameter, ":fetch'" in problem.message) == (place, True)
     assert "[[targets.NAME.secrets]]" in str(problem.hint)
     assert "hunter2" not in f"{caught.value}{problem.hint}"
+    assert "4711" not in f"{caught.value}{problem.hint}"
 
 
 @pytest.mark.parametrize(
