@@ -98,17 +98,7 @@ def checked(parameter: Parameter, value: object, *, text: bool = False) -> objec
             return _plain(msgspec.convert(candidate, kind, strict=not text, dec_hook=_decode))
         except (msgspec.ValidationError, TypeError, ValueError) as cause:
             problem = problem or str(cause)
-    if _is_hidden(parameter.name):
-        raise ParameterError(
-            parameter=parameter.name,
-            problem=f"its value, which is not shown, is not {parameter.type}",
-            hint=f"it takes {parameter.type}",
-        ) from None
-    raise ParameterError(
-        parameter=parameter.name,
-        problem=f"{value!r} is not {parameter.type} ({problem})",
-        hint=f"it takes {parameter.type}; its default is {parameter.default!r}",
-    )
+    raise _misfit(parameter, candidates[0], f"is not {parameter.type}", problem)
 
 
 def as_objects(
@@ -136,13 +126,7 @@ def as_objects(
         try:
             objects[parameter.name] = msgspec.convert(objects[parameter.name], wanted, dec_hook=_decode)
         except (msgspec.ValidationError, TypeError, ValueError) as cause:
-            if _is_hidden(parameter.name):
-                problem = "its value, which is not shown, does not fit its type hint"
-                raise ParameterError(parameter=parameter.name, problem=problem) from None
-            raise ParameterError(
-                parameter=parameter.name,
-                problem=f"{objects[parameter.name]!r} does not fit its type hint: {cause}",
-            ) from cause
+            raise _misfit(parameter, objects[parameter.name], "does not fit its type hint", str(cause)) from None
     return objects
 
 
@@ -239,11 +223,18 @@ def _inferred(default: object) -> str:
     return name if default is not None and (name in _PLAIN_NAMES or name in _LIBRARY_NAMES) else "Any"
 
 
-def _is_hidden(name: str) -> bool:
-    """Whether a value of this name must not be in an error."""
-    from mlops.credentials import looks_like_a_credential
+def _misfit(parameter: Parameter, value: object, what: str, why: str) -> ParameterError:
+    """Return the error that a value does not fit; one that has a credential within is shown without it."""
+    from mlops.credentials import hide_credentials, looks_like_a_credential
 
-    return looks_like_a_credential(name)
+    shown = hide_credentials({parameter.name: value})
+    secret = shown[parameter.name] != value or looks_like_a_credential(parameter.name)
+    default = "" if secret else f"; its default is {parameter.default!r}"
+    return ParameterError(
+        parameter=parameter.name,
+        problem=f"{shown[parameter.name]!r} {what}" + ("" if secret else f" ({why})"),
+        hint=f"it takes {parameter.type}{default}" if parameter.type else None,
+    )
 
 
 def _plain(value: object) -> object:
@@ -278,6 +269,8 @@ def _encode(value: object) -> object:
 def _decode(kind: type, value: object) -> object:
     from pathlib import PurePath
 
+    if kind is object:
+        return value
     if isinstance(kind, type) and issubclass(kind, PurePath) and isinstance(value, str):
         return kind(value)
     raise TypeError(f"a {kind.__name__} cannot be made of {value!r}")

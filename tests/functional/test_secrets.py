@@ -15,6 +15,10 @@ PROJECT = """
 [pipelines.asking]
 nodes = ["asking"]
 
+[pipelines.fetching]
+nodes = ["fetched"]
+parameters = {"fetched.source" = {db = {user = "ana", password = "planted-in-settings-e11b"}}}
+
 [targets.dev]
 connection = "dev"
 database = "EMBEDDED"
@@ -30,6 +34,7 @@ PLANTED = {
     "SNOWFLAKE_TOKEN": "planted-token-0c9b",
     "SNOWFLAKE_PRIVATE_KEY_FILE_PWD": "planted-passphrase-3f2e",
 }
+IN_SETTINGS = "planted-in-settings-e11b"
 IN_FILE = {"token": "planted-session-token-91c4", "connections.toml": "planted-connection-password-a8d3"}
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -68,7 +73,7 @@ def found(secrets: list[str], folder: Path, said: list[subprocess.CompletedProce
     """Where a secret is: a file of the project, or what a command printed."""
     places = [f"{one.args}" for one in said for secret in secrets if secret in one.stdout + one.stderr]
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    own = [path for path in files if "embedded" not in path.relative_to(folder).parts]
+    own = [path for path in files if "embedded" not in path.relative_to(folder).parts and path.name != "mlops.toml"]
     return places + [str(path) for path in own for secret in secrets if secret.encode() in path.read_bytes()]
 
 
@@ -123,3 +128,96 @@ def test_a_fallback_shows_no_secret_either_and_is_in_the_record(
     assert outcome["warnings"][0].startswith("authentication fell back from inherited to variables SNOWFLAKE_*:")
     assert "variables SNOWFLAKE_*" in shown.stdout
     assert found([real, *IN_FILE.values()], folder, [ran, shown]) == []
+
+
+def test_credentials_that_are_parameters_are_kept_nowhere_and_still_tell_whether_a_node_runs_again(
+    environment, folder: Path
+) -> None:
+    (folder / "mlops.toml").write_text(PROJECT)
+    keys = "planted-key-41d0", "planted-key-9ab7"
+    said = []
+
+    def mlops(*words: str) -> subprocess.CompletedProcess[str]:
+        said.append(environment.mlops(*words, cwd=folder, MLOPS_SERVICES="none"))
+        return said[-1]
+
+    def state(*words: str) -> tuple[str, str]:
+        answer = mlops("run", "fetching", "--json", *words)
+        assert "nodes" in answer.stdout, answer.stdout + answer.stderr
+        (node,) = json.loads(answer.stdout)["nodes"]
+        return node["state"], node["reason"] or ""
+
+    first = state("--param", f"api_key={keys[0]}")
+    again = state("--resume", "--param", f"api_key={keys[0]}")
+    other = state("--resume", "--param", f"api_key={keys[1]}")
+    failed = state("--param", f"api_key={keys[0]}", "--param", "needs=much")
+    misfit = mlops(
+        "--debug",
+        "run",
+        "fetching",
+        "--param",
+        f"source=[{{password: {keys[0]}}}]",
+        "--param",
+        f"api_key={keys[1]}",
+    )
+    for words in (
+        ("runs", "show", "latest", "--json"),
+        ("pipelines", "show", "fetching", "--json"),
+        ("config", "show", "--json"),
+        ("graph", "fetching", "--run", "latest", "--format", "html", "-o", "graph.html"),
+    ):
+        assert mlops(*words).returncode == 0, said[-1].stderr
+    refused = [
+        mlops(*words, "fetching", "--target", "dev")
+        for words in (
+            ("plan", "--out", "plan.json"),
+            ("deploy", "--yes"),
+            ("generate",),
+            ("generate", "--format", "sql"),
+        )
+    ]
+
+    assert (first[0], again[0]) == ("succeeded", "reused")
+    assert other == ("succeeded", "ran again: parameter api_key changed")
+    assert failed[0] == "failed"
+    assert misfit.returncode == 1
+    assert "[{'password': '***'}] is not dict[str, Any] | None" in misfit.stderr
+    assert [one.returncode for one in refused] == [1] * 4
+    assert all("source.db.password" in one.stderr and "[[targets.NAME.secrets]]" in one.stderr for one in refused)
+    assert found(["***"], folder, said) != []
+    assert found([*keys, IN_SETTINGS], folder, said) == []
+
+
+def test_what_is_planned_written_and_deployed_holds_no_secret(
+    environment, folder: Path, variables: dict[str, str], embedded_snowflake: EmbeddedSnowflake
+) -> None:
+    real = str(embedded_snowflake.connection["password"])
+    planted = [*PLANTED.values(), *IN_FILE.values()]
+    sections = Path(variables["SNOWFLAKE_HOME"]) / "connections.toml"
+    sections.write_text(sections.read_text().replace(IN_FILE["connections.toml"], real))
+    sections.chmod(0o600)
+    said = []
+
+    def mlops(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        said.append(environment.mlops(*words, "--target", "dev", cwd=folder, **variables))
+        assert said[-1].returncode == code, said[-1].stdout + said[-1].stderr
+        return said[-1]
+
+    mlops("plan", "asking", "--out", "plan.json")
+    with embedded_snowflake.admin.fault(
+        "status", status=403, method="POST", path="/api/v2/databases/EMBEDDED/schemas/PUBLIC/tasks/ASKING"
+    ):
+        undone = mlops("deploy", "--plan", "plan.json", "--yes", code=3)
+    mlops("deploy", "--plan", "plan.json", "--yes", "--json")
+    for form in ("yaml", "sql", "dcm"):
+        mlops("generate", "asking", "--format", form, "--output", f"out/{form}")
+    mlops("doctor", "asking", "--json")
+    mlops("grants", "asking")
+
+    assert "put back" in undone.stderr
+    assert len([path for path in (folder / "out").rglob("*") if path.is_file()]) > 3
+    held = embedded_snowflake.state  # everything that Snowflake was told, and its own credentials
+    assert found(["kit-tasks:asking"], held, []) != []
+    assert found(planted, held, []) == []
+    assert found(["ASKING"], folder, said) != []
+    assert found([real, *planted], folder, said) == []

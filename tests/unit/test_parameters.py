@@ -102,6 +102,14 @@ def test_a_word_is_no_whole_number_and_the_error_says_what_is(word: str) -> None
     assert "it takes int" in str(caught.value.hint)
 
 
+def test_a_mapping_of_any_objects_is_given_as_it_is() -> None:
+    hint = dict[str, object] | None
+    parameter = parameter_of("source", default=None, hint=hint, text="", node="n")
+    value = {"db": {"port": 5432}, "tables": ["a"]}
+
+    assert as_objects({"source": checked(parameter, value)}, [parameter], {"source": hint}) == {"source": value}
+
+
 @pytest.mark.parametrize("kind", ["int", "Literal['a', 'b']", "date", "dict[str, int]"])
 def test_an_error_about_a_credential_does_not_show_it(kind: str) -> None:
     with pytest.raises(ParameterError) as caught:

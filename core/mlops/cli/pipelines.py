@@ -8,6 +8,7 @@ import click
 
 from mlops.cli import options
 from mlops.cli.output import print_json, print_table
+from mlops.credentials import hide_credentials
 from mlops.errors import MlopsError
 from mlops.pipeline import to_data
 from mlops.project import Project
@@ -57,10 +58,12 @@ def show_pipeline(name: str, as_json: bool) -> None:
     project = options.project()
     graph = project.graph(name)
     pipeline = graph.pipeline
+    shown = hide_credentials(pipeline.parameters)
     if as_json:
         print_json(
             {
                 **to_data(pipeline),
+                "parameters": shown,
                 "order": [node.full_name for node in graph.nodes],
                 "edges": [
                     {"from": edge.source, "to": edge.target, "datasets": list(edge.datasets)} for edge in graph.edges
@@ -72,8 +75,8 @@ def show_pipeline(name: str, as_json: bool) -> None:
     click.echo(click.style(pipeline.name, bold=True) + (f"\n  {pipeline.description}" if pipeline.description else ""))
     click.echo(f"  from        {pipeline.distribution or 'the project'} {pipeline.version}".rstrip())
     click.echo(f"  when        {pipeline.schedule or 'when asked for'}")
-    if pipeline.parameters:
-        click.echo(f"  parameters  {', '.join(f'{key}={value!r}' for key, value in pipeline.parameters.items())}")
+    if shown:
+        click.echo(f"  parameters  {', '.join(f'{key}={value!r}' for key, value in shown.items())}")
     click.echo("  nodes")
     for number, node in enumerate(graph.nodes, 1):
         click.echo(

@@ -94,3 +94,11 @@ def bills(orders, *, needs: str = "", fragile: str = "") -> dict[str, int]:
     if fragile in set(orders["shop"]) and not Path(needs).exists():
         raise ValueError(f"there is no {needs}")
     return {str(shop): int(amount) for shop, amount in orders.groupby("shop")["amount"].sum().items()}
+
+
+@node(outputs=["fetched"])
+def fetched(*, api_key: str = "", source: dict[str, object] | None = None, needs: str = "") -> int:
+    """Use credentials that it should not be given as parameters, and tell nobody."""
+    if needs:
+        raise ValueError(f"there is no {needs}")
+    return len(api_key) + len(source or {})
