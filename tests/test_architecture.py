@@ -18,6 +18,7 @@ from mlops.plugins.hooks import SPECIFIED
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "mlops"
 GROUND = {
+    "credentials",
     "errors",
     "nodes",
     "declaration",
