@@ -7,19 +7,14 @@ MLOPS_LIVE_IMAGE (/database/schema/repository/mlops:tag, made by `mlops image pu
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import click.testing
 import pytest
 
-from mlops.cli.app import cli
-from mlops.errors import MlopsError
+from tests.command_line import CommandLine
 
 CONNECTION = os.environ.get("MLOPS_LIVE_CONNECTION")
 POOL = os.environ.get("MLOPS_LIVE_POOL")
@@ -36,24 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="MLOPS_LIVE_CONNECTION names no connection"))
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a command answered: its exit code, both streams, and the error that it ended with."""
-
-    code: int
-    stdout: str
-    stderr: str
-    error: MlopsError | None
-
-    def __str__(self) -> str:
-        return f"exit {self.code}\n{self.stdout}\n{self.stderr}\n{self.error or ''}"
-
-
-class LiveProject:
+class LiveProject(CommandLine):
     """A project whose target is a schema of the account that lives as long as a test module."""
 
     def __init__(self, folder: Path, database: str, schema: str, warehouse: str) -> None:
-        self.folder, self.database, self.schema, self.warehouse = folder, database, schema, warehouse
+        super().__init__(folder)
+        self.database, self.schema, self.warehouse = database, schema, warehouse
         self.configure()
 
     def configure(self, more: str = "") -> None:
@@ -84,24 +67,6 @@ started = false
 """,
             encoding="utf-8",
         )
-
-    def run(self, *words: str) -> Answer:
-        before = os.getcwd()
-        os.chdir(self.folder)
-        try:
-            result = click.testing.CliRunner().invoke(cli, list(words), standalone_mode=False)
-        finally:
-            os.chdir(before)
-        wrong = result.exception
-        if wrong is not None and not isinstance(wrong, MlopsError):
-            raise wrong
-        code = result.return_value if wrong is None else wrong.exit_code
-        return Answer(code if isinstance(code, int) else 0, result.stdout, result.stderr, wrong)
-
-    def json(self, *words: str) -> Any:
-        answer = self.run(*words, "--json")
-        assert answer.error is None, answer
-        return json.loads(answer.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click.testing
 import pytest
 import snowflake.connector
 from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.connector import SnowflakeConnection
 
-from mlops.cli.app import cli
-from mlops.errors import MlopsError
+from tests.command_line import CommandLine
 
 SETTINGS = """
 project = "shop"
@@ -39,45 +34,17 @@ started = true
 """
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a command answered: its exit code, both streams, and the error that it ended with."""
-
-    code: int
-    stdout: str
-    stderr: str
-    error: MlopsError | None
-
-
-class Shop:
+class Shop(CommandLine):
     """The project's folder, its account, and the command line in it."""
 
     def __init__(self, folder: Path, server: EmbeddedSnowflake, connection: SnowflakeConnection) -> None:
-        self.folder, self.server, self.connection = folder, server, connection
+        super().__init__(folder)
+        self.server, self.connection = server, connection
         self.configure()
 
     def configure(self, more: str = "", *, target: str = "") -> None:
         """Write the project's settings, with more of them, and with more of the target's."""
         (self.folder / "mlops.toml").write_text(SETTINGS.format(more=more, target=target), encoding="utf-8")
-
-    def run(self, *words: str, stdin: str | None = None) -> Answer:
-        before = os.getcwd()
-        os.chdir(self.folder)
-        try:
-            result = click.testing.CliRunner().invoke(cli, list(words), input=stdin, standalone_mode=False)
-        finally:
-            os.chdir(before)
-        wrong = result.exception
-        if wrong is not None and not isinstance(wrong, MlopsError):
-            raise wrong
-        code = result.return_value if wrong is None else wrong.exit_code
-        return Answer(code if isinstance(code, int) else 0, result.stdout, result.stderr, wrong)
-
-    def json(self, *words: str) -> Any:
-        answer = self.run(*words, "--json")
-        if answer.error is not None:
-            raise answer.error
-        return json.loads(answer.stdout)
 
     def sql(self, text: str) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:

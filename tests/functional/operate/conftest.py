@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click.testing
 import pytest
 import snowflake.connector
 import yaml
@@ -18,10 +15,9 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.core import Root
 from snowflake.core.task import Task as SdkTask
 
-from mlops.cli.app import cli
 from mlops.compile.objects import Deployment, Task
 from mlops.deploy.ownership import comment_of, ownership_in
-from mlops.errors import MlopsError
+from tests.command_line import CommandLine
 
 IMAGE = "/embedded/public/images/shell"
 SETTINGS = """
@@ -99,45 +95,12 @@ def create(connection: SnowflakeConnection, deployment: Deployment) -> None:
         schema.tasks[task.name].resume()
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a command answered: its exit code, both streams, and the error that it ended with."""
-
-    code: int
-    stdout: str
-    stderr: str
-    error: MlopsError | None
-
-
-def in_folder(folder: Path, *words: str) -> Answer:
-    """Run a command in a folder, in this process."""
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
-        result = click.testing.CliRunner().invoke(cli, list(words), standalone_mode=False)
-    finally:
-        os.chdir(before)
-    wrong = result.exception
-    if wrong is not None and not isinstance(wrong, MlopsError):
-        raise wrong
-    code = result.return_value if wrong is None else wrong.exit_code
-    return Answer(code if isinstance(code, int) else 0, result.stdout, result.stderr, wrong)
-
-
-class Shop:
+class Shop(CommandLine):
     """The project's folder, its account, and the command line in it."""
 
     def __init__(self, folder: Path, server: EmbeddedSnowflake, connection: SnowflakeConnection) -> None:
-        self.folder, self.server, self.connection = folder, server, connection
-
-    def run(self, *words: str) -> Answer:
-        return in_folder(self.folder, *words)
-
-    def json(self, *words: str) -> Any:
-        answer = self.run(*words, "--json")
-        if answer.error is not None:
-            raise answer.error
-        return json.loads(answer.stdout)
+        super().__init__(folder)
+        self.server, self.connection = server, connection
 
     def sql(self, text: str) -> list[Any]:
         with self.connection.cursor() as cursor:

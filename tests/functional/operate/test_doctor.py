@@ -11,7 +11,7 @@ import pytest
 import snowflake.connector
 from mlops_embedded.life import EmbeddedSnowflake
 
-from .conftest import Answer, in_folder
+from tests.command_line import CommandLine
 
 SETTINGS = """
 project = "shop"
@@ -36,18 +36,16 @@ nodes = ["generate_data"]
 """
 
 
-class Clinic:
+class Clinic(CommandLine):
     """A folder with a project of one node, and an administrator of its account."""
 
     def __init__(self, folder: Path, connection: snowflake.connector.SnowflakeConnection) -> None:
-        self.folder, self.connection = folder, connection
+        super().__init__(folder)
+        self.connection = connection
 
     def sql(self, *statements: str) -> None:
         for statement in statements:
             self.connection.cursor().execute(statement)
-
-    def run(self, *words: str) -> Answer:
-        return in_folder(self.folder, *words)
 
     def states(self, *words: str) -> dict[str, str]:
         found = json.loads(self.run("doctor", "small", "--json", *words).stdout)["findings"]

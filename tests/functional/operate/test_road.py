@@ -11,7 +11,7 @@ import pytest
 import yaml
 from mlops_embedded.life import EmbeddedSnowflake
 
-from .conftest import Answer, in_folder
+from tests.command_line import Answer, CommandLine
 
 SETTINGS = """
 project = "road"
@@ -31,19 +31,19 @@ parameters = { count = 4 }
 """
 
 
-class Traveller:
+class Traveller(CommandLine):
     """A folder with a project and an embedded Snowflake, whose jobs are processes with the project's plugin."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         (folder / "mlops.toml").write_text(SETTINGS)
 
     def go(self, *words: str, code: int = 0) -> Answer:
-        answer = in_folder(self.folder, *words)
+        answer = self.run(*words)
         assert answer.code == code, (words, answer)
         return answer
 
-    def json(self, *words: str, code: int = 0) -> Any:
+    def told(self, *words: str, code: int = 0) -> Any:
         return json.loads(self.go(*words, "--json", code=code).stdout)
 
 
@@ -66,7 +66,7 @@ def traveller(
 def test_a_pipeline_goes_from_the_registry_to_snowflake_and_away_again(traveller: Traveller) -> None:
     needed = traveller.folder / "needed"
     needed.touch()
-    go, told = traveller.go, traveller.json
+    go, told = traveller.go, traveller.told
 
     assert go("plan", "sums", "--detailed-exitcode", code=2).stdout.rstrip().endswith("6 to create, 0 unchanged")
     assert "SUMS is started" in go("deploy", "sums", "--yes").stdout
