@@ -18,15 +18,23 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    from mlops_embedded.catalog import ObjectName
 
 
 def folder_name(name: str) -> str:
     """Return an object's name as one folder name: nothing in it is a separator, `.` or `..`."""
     return quote(name, safe="$ ").replace(".", "%2E")
+
+
+def object_folder(root: Path, name: ObjectName) -> Path:
+    """Return the folder of a schema's object below one of the state folder's folders."""
+    return root.joinpath(*(folder_name(part) for part in (name.database, name.schema, name.name) if part))
 
 
 class StateInUseError(RuntimeError):

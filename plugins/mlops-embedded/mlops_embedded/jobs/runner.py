@@ -37,8 +37,8 @@ from mlops_embedded.jobs.running_service import RunningJob, RunningLongService, 
 from mlops_embedded.jobs.runtime import Runtime
 from mlops_embedded.jobs.service import KIND, Service, ServiceRequest
 from mlops_embedded.jobs.upkeep import Upkeep
-from mlops_embedded.sql.locations import object_folder
 from mlops_embedded.sql.session import Session
+from mlops_embedded.state import object_folder
 
 if TYPE_CHECKING:
     from mlops_embedded.server.account import Account

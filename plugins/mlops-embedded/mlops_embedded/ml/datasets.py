@@ -22,14 +22,14 @@ from mlops_embedded.errors import SnowflakeError, invalid_value, syntax_error, u
 from mlops_embedded.ml.show_versions import versions_of
 from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.dispatch import statement
-from mlops_embedded.sql.locations import Location, inner_path, object_folder, snow_location, split_name
+from mlops_embedded.sql.locations import Location, inner_path, snow_location, split_name
 from mlops_embedded.sql.properties import read_properties
 from mlops_embedded.sql.results import Data, Rowset, Status
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.show_options import read_show_options
 from mlops_embedded.sql.statement import Reader, Statement
 from mlops_embedded.sql.tag_clauses import alter_tags
-from mlops_embedded.state import folder_name
+from mlops_embedded.state import folder_name, object_folder
 
 _SHOWN = {
     "created_on": "timestamp_ltz", "name": "text", "database_name": "text", "schema_name": "text", "owner": "text",

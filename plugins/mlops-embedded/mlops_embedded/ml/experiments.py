@@ -16,9 +16,9 @@ from typing import Any
 from mlops_embedded.catalog import Document, ObjectName, normalize, quote
 from mlops_embedded.catalog.tags import Tagged, untag
 from mlops_embedded.errors import SnowflakeError, already_exists, does_not_exist, invalid_value, syntax_error
-from mlops_embedded.sql.locations import Location, object_folder, snow_location, split_name
+from mlops_embedded.sql.locations import Location, snow_location, split_name
 from mlops_embedded.sql.session import Session
-from mlops_embedded.state import folder_name
+from mlops_embedded.state import folder_name, object_folder
 
 RUNNING, FINISHED, FAILED = "RUNNING", "FINISHED", "FAILED"
 

@@ -20,9 +20,9 @@ from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.tags import Tagged, set_tag, tags_of, untag
 from mlops_embedded.errors import SnowflakeError, already_exists, does_not_exist, not_authorized, syntax_error
 from mlops_embedded.ml.model_manifest import LineageSource, Method, read_lineage_sources, read_methods
-from mlops_embedded.sql.locations import Location, object_folder, snow_location, split_name
+from mlops_embedded.sql.locations import Location, snow_location, split_name
 from mlops_embedded.sql.session import Session
-from mlops_embedded.state import folder_name
+from mlops_embedded.state import folder_name, object_folder
 
 SYSTEM_ALIASES = ("DEFAULT", "FIRST", "LAST")
 

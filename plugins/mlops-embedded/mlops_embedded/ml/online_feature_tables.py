@@ -103,7 +103,7 @@ def _property(session: Session, reader: Reader) -> dict[str, Any]:
 def _defined(session: Session, clauses: dict[str, Any]) -> DynamicTable:
     """The table whose query gives the newest row of each key."""
     source, key = clauses["source"], [quote(name) for name in clauses["primary_key"]]
-    session.require_table(source)
+    relations.get_relation(session, source)
     newest = f"{quote(clauses['timestamp_column'])} DESC" if "timestamp_column" in clauses else key[0]
     mode = clauses.get("refresh_mode", "AUTO")
     return DynamicTable(

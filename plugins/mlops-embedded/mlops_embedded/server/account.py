@@ -91,7 +91,7 @@ class Account:
             "DELETE FROM sessions WHERE rowid NOT IN (SELECT rowid FROM sessions ORDER BY rowid DESC LIMIT ?)",
             (_SESSIONS_KEPT,),
         )
-        drop_orphans(self)
+        drop_orphans(self.catalog, self.state)
 
     # -- sessions
 
@@ -189,7 +189,7 @@ class Account:
         self.catalog.execute("DELETE FROM sessions WHERE token = ?", (_digest(token),))
         if session is not None:
             session.close()
-            drop_temporary_objects(self, session.id)
+            drop_temporary_objects(self.catalog, self.state, session.id)
 
     # -- results
 

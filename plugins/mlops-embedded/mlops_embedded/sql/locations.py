@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from mlops_embedded.catalog import ObjectName, parse_name
 from mlops_embedded.catalog.grants import Securable, require
 from mlops_embedded.errors import SnowflakeError, does_not_exist, syntax_error, unknown_here
-from mlops_embedded.state import folder_name
+from mlops_embedded.sql.relations import get_relation
+from mlops_embedded.state import folder_name, object_folder
 
 if TYPE_CHECKING:
     from mlops_embedded.sql.session import Session
@@ -99,7 +100,7 @@ def _stage(session: Session, rest: str, privilege: str) -> Location:
     table = table or ".%" in rest.partition("/")[0]
     name = session.resolve(parts, "this statement")
     if table:
-        session.require_table(name)
+        get_relation(session, name)
         root = object_folder(session.account.state.stages, ObjectName(name.database, name.schema, f"%{name.name}"))
         root.mkdir(parents=True, exist_ok=True)
         return Location(root, path, "")
@@ -108,11 +109,6 @@ def _stage(session: Session, rest: str, privilege: str) -> Location:
         raise does_not_exist("stage", name)
     require(session.catalog, session.role, privilege, Securable("STAGE", name), stage.body["owner"])
     return Location(object_folder(session.account.state.stages, name), path, f"{name.name.lower()}/")
-
-
-def object_folder(root: Path, name: ObjectName) -> Path:
-    """Return the folder of a schema's object below one of the state folder's folders."""
-    return root.joinpath(*(folder_name(part) for part in (name.database, name.schema, name.name) if part))
 
 
 def split_name(rest: str) -> tuple[tuple[str, ...], str]:

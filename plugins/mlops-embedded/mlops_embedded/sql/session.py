@@ -18,10 +18,9 @@ from mlops_embedded.errors import no_current_database, no_current_schema, syntax
 from mlops_embedded.principal import Principal
 from mlops_embedded.sql import functions, query
 from mlops_embedded.sql.dispatch import lookup
-from mlops_embedded.sql.relations import get_relation
 from mlops_embedded.sql.results import Column, Data, Result, Rewrite, Rowset, Status, Transfer
 from mlops_embedded.sql.statement import Statement
-from mlops_embedded.sql.tokens import Kind, string_value
+from mlops_embedded.sql.substitution import substituted
 from mlops_embedded.sql.wire import as_table
 
 if TYPE_CHECKING:
@@ -124,10 +123,6 @@ class Session:
             raise no_current_schema(action)
         return database, schema
 
-    def require_table(self, name: ObjectName) -> None:
-        """Refuse with 002003 unless there is a table or view of this name."""
-        get_relation(self, name)
-
     # -- running SQL
 
     def execute(self, sql: str, *, describe_only: bool = False) -> Result:
@@ -136,7 +131,7 @@ class Session:
             self._depth += 1
             outer, self.describing = self.describing, describe_only
             try:
-                return self._execute(self._with_names(Statement.of(sql)), describe_only)
+                return self._execute(substituted(Statement.of(sql), self.variables), describe_only)
             finally:
                 self._depth -= 1
                 self.describing = outer
@@ -199,35 +194,6 @@ class Session:
     def _drop_scratch_tables(self) -> None:
         while self._scratch:
             self.duckdb.execute(f'DROP TABLE IF EXISTS temp.main."{self._scratch.pop()}"')
-
-    def _with_names(self, found: Statement) -> Statement:
-        """Put session variables ($NAME) and IDENTIFIER('...') in their places, and drop the word SCOPED."""
-        pieces, position = [], 0
-        tokens = found.tokens
-        for index, token in enumerate(tokens[:-1]):
-            following = tokens[index + 1]
-            if token.start < position:
-                continue
-            if index < 4 and token.is_word("SCOPED") and tokens[0].is_word("CREATE"):
-                pieces.append(found.text[position : token.start])
-                position = token.end
-            elif token.is_symbol("$") and following.start == token.end:
-                name = following.text.upper()
-                if name not in self.variables:
-                    where = f"error line 1 at position {token.start}"
-                    raise syntax_error(f"{where}\nSession variable '${name}' does not exist")
-                pieces += [found.text[position : token.start], self.variables[name]]
-                position = following.end
-            elif (
-                token.is_word("IDENTIFIER")
-                and following.is_symbol("(")
-                and index + 3 < len(tokens)
-                and tokens[index + 2].kind is Kind.STRING
-                and tokens[index + 3].is_symbol(")")
-            ):
-                pieces += [found.text[position : token.start], string_value(tokens[index + 2].text)]
-                position = tokens[index + 3].end
-        return Statement.of("".join([*pieces, found.text[position:]])) if pieces else found
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

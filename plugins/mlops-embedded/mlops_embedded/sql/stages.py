@@ -16,11 +16,12 @@ from mlops_embedded.errors import SnowflakeError, does_not_exist
 from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, scalar_function
-from mlops_embedded.sql.locations import Location, object_folder, resolve
+from mlops_embedded.sql.locations import Location, resolve
 from mlops_embedded.sql.properties import read_properties
 from mlops_embedded.sql.results import Column, Rowset, Status, Transfer
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
+from mlops_embedded.state import object_folder
 
 PROPERTIES = {"COMMENT", "DIRECTORY", "ENCRYPTION", "FILE_FORMAT", "COPY_OPTIONS"}
 
