@@ -28,6 +28,7 @@ GROUND = {
     "pipeline",
     "context",
     "annotations",
+    "type_expressions",
 }
 LATE = {"mlops.parameters": ("yaml",), "mlops.annotations": ("mlops.datasets.serializers",)}
 """What the ground floor may import inside a function, when it is needed: to read a word, and to name a type."""

@@ -7,31 +7,14 @@ the node.
 
 from __future__ import annotations
 
-import ast
-import enum
-import operator
-import types
-import typing
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, reduce
 
 from msgspec import Struct
 
 from mlops.errors import NodeDefinitionError, ParameterError
 
-_SCALARS: tuple[type, ...] = (bool, int, float, str)
-_PLAIN_NAMES = ("bool", "int", "float", "str", "bytes", "list", "dict", "tuple", "set", "frozenset")
-_LIBRARY_NAMES = {
-    "Any": "typing",
-    "Literal": "typing",
-    "Path": "pathlib",
-    "date": "datetime",
-    "datetime": "datetime",
-    "time": "datetime",
-    "timedelta": "datetime",
-    "Decimal": "decimal",
-    "UUID": "uuid",
-}
+_SCALARS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
+"""Types whose values need no conversion; to check them nothing more is imported."""
 
 
 class Parameter(Struct, frozen=True):
@@ -54,7 +37,9 @@ def parameter_of(name: str, *, default: object, hint: object, text: str, node: s
     Raises:
         NodeDefinitionError: the default does not fit the hint, or cannot be kept as JSON.
     """
-    kind, exact = _type_text(hint) if hint is not None else (text if _is_type(text) else _inferred(default), True)
+    from mlops.type_expressions import inferred, is_type, type_text
+
+    kind, exact = type_text(hint) if hint is not None else (text if is_type(text) else inferred(default), True)
     if default is None and kind and kind != "Any" and "None" not in kind:
         kind = f"{kind} | None"
     try:
@@ -83,11 +68,13 @@ def checked(parameter: Parameter, value: object, *, text: bool = False) -> objec
     """
     if not parameter.type:
         return _read(str(value)) if text else _plain(value)
-    kind = type_of(parameter.type)
-    if isinstance(kind, type) and kind in _SCALARS and type(value) is kind:
+    if type(value) is _SCALARS.get(parameter.type):
         return value
     import msgspec
 
+    from mlops.type_expressions import type_of
+
+    kind = type_of(parameter.type)
     candidates: list[object] = [value]
     if text and kind is not str:
         read = _read(str(value))
@@ -113,114 +100,21 @@ def as_objects(
     """
     objects = dict(values)
     for parameter in parameters:
-        if parameter.name not in objects:
-            continue
-        kind = type_of(parameter.type) if parameter.type else None
-        if parameter.exact and (kind is None or (isinstance(kind, type) and kind in _SCALARS)):
-            continue
-        wanted = kind if parameter.exact else hints.get(parameter.name, kind)
-        if wanted is None:
+        if parameter.name not in objects or (parameter.exact and (not parameter.type or parameter.type in _SCALARS)):
             continue
         import msgspec
 
+        from mlops.type_expressions import type_of
+
+        kind = type_of(parameter.type) if parameter.type else None
+        wanted = kind if parameter.exact else hints.get(parameter.name, kind)
+        if wanted is None:
+            continue
         try:
             objects[parameter.name] = msgspec.convert(objects[parameter.name], wanted, dec_hook=_decode)
         except (msgspec.ValidationError, TypeError, ValueError) as cause:
             raise _misfit(parameter, objects[parameter.name], "does not fit its type hint", str(cause)) from None
     return objects
-
-
-@lru_cache(maxsize=1024)
-def type_of(text: str) -> typing.Any:  # Any: a type expression has no more precise type
-    """Return the type that a parameter's type expression names; only plain and standard library types can be named.
-
-    Raises:
-        ValueError: the text is something else.
-    """
-    return _evaluated(ast.parse(text, mode="eval").body)
-
-
-def _evaluated(expression: ast.expr) -> typing.Any:  # Any: as type_of
-    if isinstance(expression, ast.Constant) and expression.value is None:
-        return None
-    if isinstance(expression, ast.Name) and expression.id in _PLAIN_NAMES:
-        return {
-            "bool": bool,
-            "int": int,
-            "float": float,
-            "str": str,
-            "bytes": bytes,
-            "list": list,
-            "dict": dict,
-            "tuple": tuple,
-            "set": set,
-            "frozenset": frozenset,
-        }[expression.id]
-    if isinstance(expression, ast.Name) and expression.id in _LIBRARY_NAMES:
-        return getattr(__import__(_LIBRARY_NAMES[expression.id]), expression.id)
-    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.BitOr):
-        left, right = _evaluated(expression.left), _evaluated(expression.right)
-        return typing.Union[left, right]  # noqa: UP007  None | None and "Literal | None" need it on Python 3.10
-    if isinstance(expression, ast.Subscript):
-        items = expression.slice.elts if isinstance(expression.slice, ast.Tuple) else [expression.slice]
-        if isinstance(expression.value, ast.Name) and expression.value.id == "Literal":
-            return typing.Literal[tuple(ast.literal_eval(item) for item in items)]
-        base = _evaluated(expression.value)
-        return base[tuple(... if _is_ellipsis(item) else _evaluated(item) for item in items)]
-    raise ValueError(f"{ast.unparse(expression)!r} is not a type that a parameter can have")
-
-
-def _is_ellipsis(expression: ast.expr) -> bool:
-    return isinstance(expression, ast.Constant) and expression.value is ...
-
-
-def _is_type(text: str) -> bool:
-    try:
-        type_of(text)
-    except (ValueError, SyntaxError, TypeError):
-        return False
-    return True
-
-
-def _type_text(hint: object) -> tuple[str, bool]:
-    """Return the hint as a type expression, and whether that says all of it."""
-    if hint is None or hint is type(None):
-        return "None", True
-    if hint is typing.Any:
-        return "Any", True
-    if isinstance(hint, type) and not isinstance(hint, types.GenericAlias):
-        if hint.__module__ == "builtins" and hint.__name__ in _PLAIN_NAMES:
-            return hint.__name__, True
-        if _LIBRARY_NAMES.get(hint.__name__) == hint.__module__.partition(".")[0]:
-            return hint.__name__, True
-        if issubclass(hint, enum.Enum):
-            return f"Literal[{', '.join(repr(member.value) for member in hint)}]", False
-        return "Any", False
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return f"Literal[{', '.join(repr(argument) for argument in arguments)}]", True
-    if origin is typing.Annotated:
-        return _type_text(arguments[0])[0], False
-    if origin in (typing.Union, types.UnionType):
-        parts = [_type_text(argument) for argument in arguments]
-        if any(part[0] == "Any" for part in parts):
-            return "Any", False
-        return reduce(operator.add, (f" | {part[0]}" for part in parts))[3:], all(part[1] for part in parts)
-    if isinstance(origin, type) and origin.__module__ in ("builtins", "collections.abc"):
-        name = (
-            origin.__name__
-            if origin.__module__ == "builtins"
-            else {"Sequence": "list", "Mapping": "dict"}.get(origin.__name__)
-        )
-        if name in _PLAIN_NAMES:
-            parts = [("...", True) if argument is ... else _type_text(argument) for argument in arguments]
-            return f"{name}[{', '.join(part[0] for part in parts)}]", all(part[1] for part in parts)
-    return "Any", False
-
-
-def _inferred(default: object) -> str:
-    name = type(default).__name__
-    return name if default is not None and (name in _PLAIN_NAMES or name in _LIBRARY_NAMES) else "Any"
 
 
 def _misfit(parameter: Parameter, value: object, what: str, why: str) -> ParameterError:
@@ -239,7 +133,7 @@ def _misfit(parameter: Parameter, value: object, what: str, why: str) -> Paramet
 
 def _plain(value: object) -> object:
     """Return the value as JSON holds it."""
-    if value is None or type(value) in _SCALARS:
+    if value is None or type(value) in _SCALARS.values():
         return value
     import msgspec
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.errors import NodeDefinitionError, ParameterError
-from mlops.parameters import Parameter, as_objects, checked, parameter_of, type_of
+from mlops.parameters import Parameter, as_objects, checked, parameter_of
+from mlops.type_expressions import type_of
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
