@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlops.nodes import Node, Origin
+from mlops.parameters import Parameter
 from mlops.runs.node_run import Order, run_node
 from mlops.runs.outcome import NodeOutcome, RunInfo
 from mlops.runs.preparation import Preparation
@@ -52,12 +53,16 @@ def _rehearse() -> None:
     os.mkdir(folder, 0o700)  # by hand: the module tempfile would cost each child more than all of this
     try:
         for number in range(_REHEARSALS):
-            nothing = Node(f"rehearsal{number}", Origin("mlops", "", ""), outputs=(f"nothing{number}",))
-            run_node(Order(nothing, run, {}), stores=stores, services=services, function=lambda: 0)
+            output = f"nothing{number}"
+            nothing = Node(f"rehearsal{number}", Origin("mlops", "", ""), outputs=(output,), parameters=(_OPTIONAL,))
+            run_node(Order(nothing, run, {_OPTIONAL.name: None}), stores=stores, services=services, function=lambda: 0)
     finally:
         for file in os.listdir(folder):
             os.unlink(os.path.join(folder, file))
         os.rmdir(folder)
 
+
+_OPTIONAL = Parameter("optional", None, "int | None")
+"""A parameter that takes what those of nodes take: a type expression to be read."""
 
 _REHEARSALS = 20
