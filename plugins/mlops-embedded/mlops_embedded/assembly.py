@@ -60,6 +60,7 @@ ROUTE_MODULES: tuple[str, ...] = (
     "mlops_embedded.rest.compute_pools",
     "mlops_embedded.rest.image_repositories",
     "mlops_embedded.rest.stages",
+    "mlops_embedded.rest.tables",
     "mlops_embedded.rest.secrets",
     "mlops_embedded.rest.notification_integrations",
     "mlops_embedded.rest.event_tables",

@@ -128,6 +128,11 @@ def _drop(session: Session, found: Statement, kind: str) -> Status:
         session.duckdb.execute(f'DROP {kind} temp.main."{relations.temporary_name(name)}"')
         del session.temporary_tables[name]
         return Status(f"{name.name} successfully dropped.")
+    return drop_relation(session, name, kind, if_exists=if_exists)
+
+
+def drop_relation(session: Session, name: ObjectName, kind: str, *, if_exists: bool = False) -> Status:
+    """Drop a table or view that is no temporary one, after the privileges are asked."""
     there = relations.find_relation(session, name)
     if there is None:
         if if_exists:
