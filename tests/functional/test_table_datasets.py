@@ -92,3 +92,18 @@ def test_the_name_of_a_table_is_made_of_its_pipeline_dataset_and_run():
     long = table_name(Path("p" * 200, "r" * 200, "d.table.json"))
     assert len(long) <= 255
     assert long != table_name(Path("p" * 200, "r" * 199 + "s", "d.table.json"))
+
+
+def test_a_run_that_is_pruned_takes_its_tables_with_it(environment, project):
+    old, _ = (run(environment, project, "--to", "make_orders") for _ in range(2))
+    words = ("runs", "prune", "tables", "--keep", "1", "--yes", "--json")
+
+    ended = environment.mlops(*words, cwd=project[0], MLOPS_DISABLE_PLUGINS="mlops-churn")
+
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    [gone] = [one for one in json.loads(ended.stdout)["runs"] if one["run"] == old["run"]]
+    assert (gone["removed"], len(gone["tables"]), Path(old["folder"]).exists()) == (True, 1, False)
+    with snowflake.connector.connect(**project[1].connection) as connection:
+        left = {row[1] for row in connection.cursor().execute("SHOW TABLES")}
+    assert not left & {table["name"].rpartition(".")[2] for table in gone["tables"]}
+    assert len(left) >= 1

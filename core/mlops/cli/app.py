@@ -54,7 +54,7 @@ COMMANDS = {
     "retry": ("mlops.cli.retry:retry", "Continue the last run of a deployed pipeline from what failed."),
     "run": ("mlops.cli.run:run", "Run a pipeline on this machine."),
     "run-node": ("mlops.cli.run_node:run_node", "Run one node, as a container does."),
-    "runs": ("mlops.cli.runs:runs", "List, show and compare what has run, on this machine or in Snowflake."),
+    "runs": ("mlops.cli.runs:runs", "List, show, compare and prune what has run, here or in Snowflake."),
     "status": ("mlops.cli.status:status", "Show what is deployed, how it stands, and its last and next run."),
     "suspend": ("mlops.cli.suspension:suspend", "Keep the schedule of a deployed pipeline from starting runs."),
     "tasks": ("mlops.cli.tasks:tasks", "Deploy, show, resume and suspend by the verbs of earlier versions."),

@@ -11,6 +11,7 @@ from mlops.cli import options
 from mlops.cli.comparison import compare
 from mlops.cli.output import moment, paint, print_json, print_table
 from mlops.cli.progress import MARKS
+from mlops.cli.prune import prune
 from mlops.cli.run import run_row, shown
 from mlops.credentials import hide_credentials
 from mlops.datasets.manifest import DatasetRecord
@@ -23,10 +24,11 @@ _target = options.target_for("Runs in Snowflake of what is deployed to this targ
 
 @click.group()
 def runs() -> None:
-    """List, show and compare what has run, on this machine or in Snowflake."""
+    """List, show, compare and prune what has run, on this machine or in Snowflake."""
 
 
 runs.add_command(compare)
+runs.add_command(prune)
 
 
 @runs.command("list")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 from mlops.datasets.serializer import Facts, Serializer, UnstorableError
@@ -88,7 +88,7 @@ class TableSerializer(Serializer):
         return session
 
 
-def table_name(path: Path) -> str:
+def table_name(path: PurePath) -> str:
     """Return the name of the table that the dataset file at ``pipeline/run/dataset.table.json`` stands for.
 
     Upper case letters, digits and ``_``, at most 255: pipeline, dataset and run, the same for the same path.
@@ -111,6 +111,19 @@ def content_of_table(path: Path) -> str:
         OSError: the file is gone.
     """
     return str(json.loads(read_whole(str(path)))["content"])
+
+
+def noted_table(path: Path) -> tuple[str, int] | None:
+    """Return the table that the dataset file at a path stands for, with database and schema, and its number of rows.
+
+    None for a file that is damaged, or names a table that is not of this dataset.
+    """
+    try:
+        note = json.loads(read_whole(str(path)))
+        name, rows = str(note["table"]), int(note["rows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (name, rows) if name.endswith(f".{table_name(path)}") else None
 
 
 def _snowpark_frame(value: object, session: Session) -> Any:  # Any: snowflake.snowpark.DataFrame

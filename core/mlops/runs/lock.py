@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 
 from mlops.errors import RunError
@@ -54,6 +55,12 @@ def is_alive(data: str | os.PathLike[str], run_id: str) -> bool:
         return True
     os.close(file)
     return False
+
+
+def remove_lock(data: str | os.PathLike[str], run_id: str) -> None:
+    """Remove the file of a lock, which whoever calls this holds: the run is no more."""
+    with suppress(OSError):  # on Windows a file that is open stays
+        os.unlink(_path(data, run_id))
 
 
 def _path(data: str | os.PathLike[str], run_id: str) -> str:

@@ -183,6 +183,13 @@ class RunRecords:
         )
         self.commit()
 
+    def forget(self, run_id: str) -> None:
+        """Remove what is recorded of a run."""
+        database = self._changing()
+        for table in ("metrics", "nodes", "runs"):
+            database.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+        self.commit()
+
     def find(self, name: str, *, pipeline: str | None = None) -> str:
         """Return the id of the run that ``name`` means: an id, a part of one, or ``latest``.
 

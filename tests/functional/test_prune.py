@@ -1,0 +1,252 @@
+"""Pruning the runs of this machine: what goes is gone altogether, what stays is whole, and any interruption is mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import pytest
+
+from mlops.cli.app import cli
+from mlops.datasets.manifest import DatasetRecord, Manifest
+from mlops.datasets.store import FileStore
+from mlops.errors import MlopsError, RunError, UnknownNameError
+from mlops.plugins.serializers import serializers_of
+from mlops.pruning.here import remove, runs_here
+from mlops.runs.lock import RunLock
+from mlops.runs.outcome import NodeOutcome, RunInfo, State
+from mlops.runs.records import RunRecords
+
+DAY = 86400.0
+
+
+class Kept:
+    """A project folder with runs that are made without running anything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.data = folder, folder / "data"
+
+    def run(
+        self,
+        days: float,
+        state: State = State.FAILED,
+        *,
+        pipeline: str = "churn",
+        reads: Mapping[str, DatasetRecord] | None = None,
+        **writes: object,
+    ) -> str:
+        """Make a run of so many days ago, and return its id."""
+        started = time.time() - days * DAY
+        run_id = time.strftime("%Y%m%d-%H%M%S", time.localtime(started)) + f"-{int(days * 10):06x}"
+        folder = self.data / pipeline / run_id
+        store = FileStore(folder, serializers_of(()))
+        outputs = tuple(store.write(name, value) for name, value in writes.items())
+        (folder / "logs").mkdir(parents=True)
+        (folder / "logs" / "make.log").write_text("made\n")
+        inputs = {name: record.sha256 for name, record in (reads or {}).items()}
+        store.commit(Manifest("kit:make", "1", "", "", {}, inputs, outputs, "", "", "1"))
+        with RunRecords(self.data) as records:
+            records.begin(RunInfo(run_id, pipeline, str(folder), started), ["kit:make"])
+            records.node_ended(run_id, NodeOutcome("kit:make", state, 1))
+            if state is not State.RUNNING:
+                records.end(run_id, state)
+        return run_id
+
+    def record(self, run_id: str, dataset: str, *, pipeline: str = "churn") -> DatasetRecord:
+        found = FileStore(self.data / pipeline / run_id, serializers_of(())).find(dataset)
+        assert found is not None
+        return found
+
+    @property
+    def recorded(self) -> set[str]:
+        with RunRecords(self.data) as records:
+            return {one.run.run_id for one in records.runs(limit=-1)}
+
+    @property
+    def folders(self) -> set[str]:
+        return {one.name for one in self.data.glob("*/*") if one.is_dir() and one.parent.name != ".mlops"}
+
+    def prune(self, *words: str, code: int = 0) -> Any:
+        """Run the command with ``--json``; raises what it raises."""
+        before = os.getcwd()
+        os.chdir(self.folder)
+        try:
+            result = click.testing.CliRunner().invoke(cli, ["runs", "prune", *words, "--json"], standalone_mode=False)
+        finally:
+            os.chdir(before)
+        if result.exception is not None:
+            raise result.exception
+        assert result.return_value == code, result.output
+        return json.loads(result.stdout)
+
+    def stays(self, *words: str) -> dict[str, str | None]:
+        return {one["run"]: one["stays"] for one in self.prune(*words, "--dry-run")["runs"]}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path)
+
+
+def test_what_goes_has_neither_folder_nor_record_nor_lock_and_what_stays_is_whole(kept: Kept):
+    old, latest, newest = kept.run(9, first=[1]), kept.run(8, State.SUCCEEDED, first=[2]), kept.run(7, first=[3])
+    with RunLock(kept.data, old):
+        pass  # leaves its file, as every run does
+
+    answer = kept.prune("--keep", "1", "--yes")
+
+    assert (answer["removed"], answer["runs"][-1]["files"], answer["runs"][-1]["removed"]) == (1, 3, True)
+    assert kept.folders == kept.recorded == {latest, newest}
+    assert sorted(one.name for one in kept.data.joinpath(".mlops", "locks").glob("*")) == []
+    assert not kept.data.joinpath(".mlops", "removed").exists()
+    assert FileStore(kept.data / "churn" / latest, serializers_of(())).verify(kept.record(latest, "first"))
+
+
+def test_a_dry_run_shows_sizes_and_reasons_and_removes_nothing(kept: Kept):
+    runs = {kept.run(days, State.SUCCEEDED, first=list(range(100))) for days in (3, 2, 1)}
+
+    answer = kept.prune("--older-than", "12h", "--dry-run")
+
+    goes = [one for one in answer["runs"] if one["goes"]]
+    assert (len(goes), answer["removed"], goes[0]["bytes"] > 300) == (2, 0, True)
+    assert kept.folders == kept.recorded == runs
+
+
+def test_a_run_whose_dataset_a_run_that_stays_has_read_stays_and_so_does_what_that_has_read(kept: Kept):
+    first = kept.run(30, first=[1])
+    second = kept.run(20, second=[2], reads={"first": kept.record(first, "first")})
+    same = kept.run(15, second=[3])
+    kept.run(1, pipeline="alone", third=[3], reads={"second": kept.record(second, "second")})
+    kept.run(10)
+
+    stays = kept.stays("--keep", "1")
+
+    assert stays[same] is None
+    assert "has read its 'second'" in str(stays[second])
+    assert "has read its 'first'" in str(stays[first])
+
+
+def test_of_two_runs_with_the_same_content_only_the_newest_stays_for_who_read_it(kept: Kept):
+    older, newer = kept.run(30, first=[1]), kept.run(20, first=[1])
+    kept.run(10, second=[2], reads={"first": kept.record(older, "first")})
+
+    stays = kept.stays("--keep", "1")
+
+    assert (stays[older], "has read its 'first'" in str(stays[newer])) == (None, True)
+
+
+def test_a_run_that_is_running_stays_and_what_it_may_read_too(kept: Kept):
+    source = kept.run(40, first=[1])
+    running = kept.run(30, State.RUNNING, second=[1])
+    other = kept.run(35, second=[5])
+    kept.run(1)
+    with RunLock(kept.data, running):
+        stays = kept.stays("--keep", "1")
+
+    assert (stays[running], stays[other]) == ("it is running", None)
+    assert stays[source] == f"run {running} is running and may read from it"
+    assert kept.stays("--keep", "1")[running] is None  # its process is gone: it was killed
+
+
+def test_a_run_that_another_process_begins_to_continue_meanwhile_is_left_and_said(kept: Kept):
+    old, other = kept.run(9), kept.run(8)
+    kept.run(7)
+    runs = [run for run in runs_here(str(kept.data)) if run.run_id in (old, other)]
+
+    with RunLock(kept.data, old):
+        left = remove(str(kept.data), runs, drop=lambda run: None, told=lambda run: None)
+
+    assert (list(left), isinstance(left[old], RunError)) == ([old], True)
+    assert old in kept.folders
+    assert other not in kept.folders | kept.recorded
+
+
+@pytest.mark.parametrize("point", ["drop", "rename", "forget"])
+def test_a_prune_that_was_killed_leaves_runs_whole_or_gone_and_the_next_one_ends_it(kept: Kept, point: str):
+    old, newest = kept.run(9, first=[1]), kept.run(1)
+    folder, removed = kept.data / "churn" / old, kept.data / ".mlops" / "removed" / old
+    if point != "drop":  # killed after this: what it has done by then
+        removed.parent.mkdir()
+        folder.rename(removed)
+    if point == "forget":
+        with RunRecords(kept.data) as records:
+            records.forget(old)
+
+    kept.prune("--keep", "1", "--yes")
+
+    assert kept.folders == kept.recorded == {newest}
+    assert not removed.parent.exists()
+
+
+def test_a_folder_without_a_record_is_a_run_and_other_folders_are_none(kept: Kept):
+    newest, lost = kept.run(1), kept.run(9)
+    older = kept.run(12)
+    kept.data.joinpath("churn", "notes").mkdir()
+    kept.data.joinpath("mine").mkdir()
+    kept.data.joinpath("mine", "file.txt").write_text("mine")
+    kept.data.joinpath(".mlops", "runs.db").unlink()
+
+    answer = kept.prune("--keep", "1", "--yes")
+
+    assert {one["run"]: one["state"] for one in answer["runs"]} == dict.fromkeys((newest, lost, older), "unknown")
+    assert kept.folders == {newest, "notes"}
+    assert kept.data.joinpath("mine", "file.txt").exists()
+
+
+def test_only_below_the_data_folder_anything_is_removed_whatever_a_record_says(kept: Kept, tmp_path: Path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    kept.run(1)
+    with RunRecords(kept.data) as records:
+        records.begin(RunInfo("20200101-000000-aaaaaa", "churn", str(elsewhere), 1.0), ["kit:make"])
+        records.end("20200101-000000-aaaaaa", State.FAILED)
+
+    answer = kept.prune("--keep", "1", "--yes")
+
+    assert (answer["removed"], elsewhere.exists(), len(kept.recorded)) == (1, True, 1)
+
+
+def test_a_link_in_the_place_of_a_run_is_no_way_out_of_the_data_folder(kept: Kept, tmp_path: Path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("mine")
+    old = kept.run(9)
+    kept.run(1)
+    (kept.data / "churn" / old / "out").symlink_to(precious)
+
+    kept.prune("--keep", "1", "--yes")
+
+    assert (old in kept.folders, (precious / "file").read_text()) == (False, "mine")
+
+
+def test_one_pipeline_alone_is_pruned_and_one_without_runs_is_an_error_with_the_closest(kept: Kept):
+    for days in (6, 5):
+        kept.run(days, pipeline="transit")
+    old, newest = kept.run(9), kept.run(1)
+
+    kept.prune("churn", "--keep", "1", "--yes")
+
+    assert (old in kept.folders, newest in kept.folders, len(kept.folders)) == (False, True, 3)
+    with pytest.raises(UnknownNameError) as caught:
+        kept.prune("chrun", "--keep", "1", "--yes")
+    assert caught.value.closest == "churn"
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_removed(kept: Kept):
+    runs = {kept.run(9), kept.run(1)}
+
+    with pytest.raises(MlopsError, match="no terminal to ask on"):
+        kept.prune("--keep", "1")
+
+    assert kept.folders == kept.recorded == runs
+
+
+def test_a_project_in_which_nothing_has_run_has_nothing_to_prune(kept: Kept):
+    answer = kept.prune("--keep", "1", "--yes")
+
+    assert (answer["removed"], answer["runs"], kept.data.exists()) == (0, [], False)
