@@ -8,6 +8,7 @@
 # Everything of its own is in build/containers; `. build/containers/env` tells a shell (and the tests) where the engine is:
 #   DOCKER_HOST                                for the docker SDK, the docker CLI and the embedded Snowflake
 #   CONTAINERS_CONF, CONTAINERS_REGISTRIES_CONF for podman's own commands
+#   MLOPS_LOGIN_REGISTRY                       host:port where this engine trusts a registry that a test starts
 #   MLOPS_EMBEDDED_REGISTRY                    host:port of the registry, for image repositories of the embedded Snowflake
 #
 # The stand-in is made from this machine's own Debian mirror and holds its certificates: a throwaway, never to be pushed
@@ -50,13 +51,15 @@ if ! dpkg-query -W "${packages[@]}" >/dev/null 2>&1; then
   DEBIAN_FRONTEND=noninteractive apt-get install -yqq -o DPkg::Lock::Timeout=300 --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
-[ -f "$work/registry.port" ] || python3 - >"$work/registry.port" <<'P'
-import socket
-with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
-    print(free.getsockname()[1])
+[ -f "$work/login.port" ] || python3 - "$work" <<'P'
+import socket, sys
+with socket.socket() as one, socket.socket() as other:
+    for free, name in ((one, "registry"), (other, "login")):
+        free.bind(("127.0.0.1", 0))
+        open(f"{sys.argv[1]}/{name}.port", "w").write(str(free.getsockname()[1]))
 P
 registry="127.0.0.1:$(cat "$work/registry.port")"
+login="127.0.0.1:$(cat "$work/login.port")"
 
 # runc, because crun refuses hybrid cgroups; explicit limits, because podman otherwise asks for more than root may have
 cat >"$work/containers.conf" <<'C'
@@ -74,6 +77,9 @@ unqualified-search-registries = ["docker.io"]
 [[registry]]
 location = "$registry"
 insecure = true
+[[registry]]
+location = "$login"
+insecure = true
 C
 cat >"$work/registry.yml" <<C
 version: 0.1
@@ -86,6 +92,7 @@ export DOCKER_HOST="unix://$work/podman.sock"
 export CONTAINERS_CONF="$work/containers.conf"
 export CONTAINERS_REGISTRIES_CONF="$work/registries.conf"
 export MLOPS_EMBEDDED_REGISTRY="$registry"
+export MLOPS_LOGIN_REGISTRY="$login"
 C
 . "$work/env"
 

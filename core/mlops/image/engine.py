@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from mlops.errors import ProjectError
+from mlops.credentials import HIDDEN
+from mlops.errors import AccountError, AuthenticationError, MlopsError, ProjectError
 from mlops.image.context import ImageContext
 
 PLATFORM = "linux/amd64"
@@ -13,6 +16,8 @@ PLATFORM = "linux/amd64"
 
 _QUIET_SECONDS = 900
 """How long an engine may say nothing: a large layer takes its time, and podman tells nothing of it."""
+_NOT_IN = ("unauthorized", "authentication required", "invalid username/password", "no basic auth credentials", " 401")
+_NOT_ALLOWED = ("access to the resource is denied", "denied:", "insufficient_scope", "forbidden", " 403")
 _WITHOUT = "mlops image context FOLDER writes a folder that any builder takes"
 
 
@@ -99,8 +104,12 @@ class Engine:
     ) -> None:
         """Push a local image as ``repository:tag``. Its digest is to be asked of the registry: podman tells another one.
 
+        ``login`` is a user and a password for the registry; no error has the password.
+
         Raises:
-            EngineError: there is no such image, or the registry refuses it.
+            EngineError: there is no such image, or it cannot be pushed.
+            AuthenticationError: the registry does not take the login.
+            AccountError: the registry lets it in, and not push.
         """
         from docker.errors import ImageNotFound
 
@@ -113,10 +122,39 @@ class Engine:
         )
         error = _follow(answers, say)
         if error is not None:
-            raise EngineError(
-                f"{repository}:{tag} cannot be pushed: {error}",
-                hint="the role needs WRITE on the image repository; is its registry one that this engine trusts?",
-            )
+            raise _refused(f"{repository}:{tag}", _without(error, login))
+
+
+def _refused(image: str, said: str) -> MlopsError:
+    """Return the error of a push, from what the engine says; only its words tell who has refused."""
+    registry = image.partition("/")[0]
+    if any(word in said.lower() for word in _NOT_ALLOWED):
+        return AccountError(
+            f"the registry {registry} refuses {image}: {said}",
+            hint="the role of the connection needs READ and WRITE on the image repository, and USAGE on its database and schema",
+        )
+    if any(word in said.lower() for word in _NOT_IN):
+        return AuthenticationError(
+            f"the registry {registry} does not take the login for {image}: {said}",
+            hint="its token comes from the session of the connection, and is good for about an hour: push again, and look at "
+            "mlops doctor --session",
+        )
+    return EngineError(
+        f"{image} cannot be pushed: {said}",
+        hint="is the registry within reach, and does this engine trust it?",
+    )
+
+
+def _without(said: str, login: Mapping[str, str] | None) -> str:
+    """Return what an engine says without the password that it was given, which is JSON with a token in it."""
+    if login is None:
+        return said
+    password = login["password"]
+    secrets = [password, *re.findall(r"[^\s\"':,{}]{8,}", password)]
+    secrets += [base64.b64encode(f"{login['username']}:{password}".encode()).decode()]
+    for secret in secrets:
+        said = said.replace(secret, HIDDEN)
+    return said
 
 
 def _follow(answers: Iterable[Mapping[str, Any]], heard: Callable[[str], None]) -> str | None:  # Any: JSON

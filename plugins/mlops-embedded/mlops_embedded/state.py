@@ -6,6 +6,7 @@ catalog.sqlite    every object that is not rows
 data/             a DuckDB file a database
 stages/ models/ datasets/ experiments/ services/    files, one folder an object
 uploads/          files that are not whole yet
+registry/         key, certificate and settings of the login of an image registry
 settings.json     how the last server ran containers
 connections.toml  a snippet for Snowflake's own tools, mode 0600
 server.log

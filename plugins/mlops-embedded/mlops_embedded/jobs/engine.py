@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from docker.models.containers import Container as EngineContainer
     from docker.models.images import Image
 
+    from mlops_embedded.jobs.registry_login import RegistryLogin
+
 CONFIG_FOLDER = "/snowflake/config"
 """Where SNOWFLAKE_HOME points with `mountConnectionConfig`."""
 _STATE_LABEL, _SERVICE_LABEL = "mlops-embedded.state", "mlops-embedded.service"
@@ -47,9 +49,9 @@ class ContainerRuntime:
     name: ClassVar[str] = "container"
     shares_disk: ClassVar[bool] = False
 
-    def __init__(self, state: Path, registry: str | None = None) -> None:
+    def __init__(self, state: Path, registry: str | None, login: RegistryLogin) -> None:
         self._state = state
-        self._registry = registry
+        self._registry, self._login = registry, login
         self._client: DockerClient | None = None
         self._lock = threading.Lock()
 
@@ -89,7 +91,7 @@ class ContainerRuntime:
                 if tag.startswith(prefix):
                     found[f"/{tag.removeprefix(prefix)}"] = _digest(image)
         if self._registry is not None:
-            found.update(images_in(self._registry))
+            found.update(images_in(self._registry, self._login))
         return [ImageFacts(name, digest) for name, digest in sorted(found.items())]
 
     def _connect(self) -> DockerClient:
@@ -121,7 +123,7 @@ class ContainerRuntime:
         reason = "is not in the container engine"
         if self._registry is not None:
             try:
-                return client.images.pull(with_tag)
+                return client.images.pull(with_tag, auth_config=self._login.credentials())
             except docker.errors.APIError as error:
                 reason = f"is neither in the registry {self._registry} ({_said(error)}) nor in the container engine"
         try:

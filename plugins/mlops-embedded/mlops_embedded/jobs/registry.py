@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlops_embedded.jobs.registry_login import Access, RegistryLogin
 
 LOCAL_REGISTRY = "embedded.registry.localhost"
 """The host in `repository_url` where no registry was named: images are in the engine under this name, and never looked
@@ -15,16 +18,23 @@ _MOST = 1000
 _MANIFESTS = ", ".join(
     ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 )
+_CATALOG: Access = {"type": "registry", "name": "catalog", "actions": ["*"]}
 
 
-def images_in(registry: str) -> dict[str, str | None]:
-    """Return every image of a registry on this machine, /db/schema/repo/image:tag to its digest; none if it is down."""
+def images_in(registry: str, login: RegistryLogin) -> dict[str, str | None]:
+    """Return every image of a registry on this machine, /db/schema/repo/image:tag to its digest; none if it is down.
+
+    One that demands a login is asked with a token of `login`.
+    """
     connection = http.client.HTTPConnection(registry, timeout=_SECONDS)
+    asking = _Asking(connection, login)
     try:
         found = {}
-        for repository in _get(connection, f"/v2/_catalog?n={_MOST}").get("repositories") or ():
-            for tag in _get(connection, f"/v2/{repository}/tags/list").get("tags") or ():
-                found[f"/{repository}:{tag}"] = _digest(connection, repository, tag)
+        for repository in asking.json(f"/v2/_catalog?n={_MOST}", _CATALOG).get("repositories") or ():
+            access: Access = {"type": "repository", "name": repository, "actions": ["pull"]}
+            for tag in asking.json(f"/v2/{repository}/tags/list", access).get("tags") or ():
+                answer = asking.ask("HEAD", f"/v2/{repository}/manifests/{tag}", access)
+                found[f"/{repository}:{tag}"] = answer.getheader("Docker-Content-Digest")
         return found
     except (OSError, http.client.HTTPException, json.JSONDecodeError):
         return {}
@@ -32,16 +42,31 @@ def images_in(registry: str) -> dict[str, str | None]:
         connection.close()
 
 
-def _get(connection: http.client.HTTPConnection, path: str) -> dict[str, Any]:
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    content = answer.read()
-    read: dict[str, Any] = json.loads(content) if answer.status == http.client.OK else {}
-    return read
+class _Asking:
+    """Asks a registry, with a token from when it has demanded one."""
+
+    def __init__(self, connection: http.client.HTTPConnection, login: RegistryLogin) -> None:
+        self._connection, self._login = connection, login
+        self._demanded = False
+
+    def json(self, path: str, access: Access) -> dict[str, Any]:
+        answer = self.ask("GET", path, access)
+        read: dict[str, Any] = json.loads(answer.content) if answer.status == http.client.OK else {}
+        return read
+
+    def ask(self, method: str, path: str, access: Access) -> _Answer:
+        headers = {"Accept": _MANIFESTS if "/manifests/" in path else "*/*"}
+        if self._demanded:
+            headers["Authorization"] = f"Bearer {self._login.token([access])}"
+        self._connection.request(method, path, headers=headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status == http.client.UNAUTHORIZED and not self._demanded:
+            self._demanded = True
+            return self.ask(method, path, access)
+        return _Answer(answer, content)
 
 
-def _digest(connection: http.client.HTTPConnection, repository: str, tag: str) -> str | None:
-    connection.request("HEAD", f"/v2/{repository}/manifests/{tag}", headers={"Accept": _MANIFESTS})
-    answer = connection.getresponse()
-    answer.read()
-    return answer.getheader("Docker-Content-Digest")
+class _Answer:
+    def __init__(self, response: http.client.HTTPResponse, content: bytes) -> None:
+        self.status, self.content, self.getheader = response.status, content, response.getheader

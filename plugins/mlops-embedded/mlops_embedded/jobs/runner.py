@@ -32,6 +32,7 @@ from mlops_embedded.jobs.placing import (
 )
 from mlops_embedded.jobs.process import ProcessRuntime
 from mlops_embedded.jobs.recovery import close_interrupted
+from mlops_embedded.jobs.registry_login import RegistryLogin
 from mlops_embedded.jobs.running_container import GRACE_SECONDS, Placed
 from mlops_embedded.jobs.running_service import RunningJob, RunningLongService, RunningService
 from mlops_embedded.jobs.runtime import Runtime
@@ -54,9 +55,10 @@ class ServiceRunner:
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        self._login = RegistryLogin(account)
         self._runtimes: dict[str, Runtime] = {
             ProcessRuntime.name: ProcessRuntime(account.state.path),
-            ContainerRuntime.name: ContainerRuntime(account.state.path, account.settings.registry),
+            ContainerRuntime.name: ContainerRuntime(account.state.path, account.settings.registry, self._login),
         }
         self.runtime = self._runtimes[account.settings.runtime]
         self._active = ActiveServices()
@@ -66,6 +68,8 @@ class ServiceRunner:
 
     def start(self) -> None:
         """Start the long-running services that ran when the last server ended."""
+        if self.account.settings.registry is not None:
+            self._login.prepare()
         for document in self.account.catalog.list(KIND):
             service = Service.of(document)
             if not service.is_job:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlops_embedded import assembly
 from mlops_embedded.errors import unknown_here
-from mlops_embedded.server import admin, files, login, queries
+from mlops_embedded.server import admin, files, login, queries, registry
 from mlops_embedded.server.account import Account
 from mlops_embedded.server.calls import Call, now
 from mlops_embedded.server.faults import Faults, Faulty
@@ -28,6 +28,7 @@ def build_app(account: Account) -> ASGIApp:
             *login.ROUTES,
             *queries.ROUTES,
             *files.ROUTES,
+            *registry.ROUTES,
             *admin.ROUTES,
             Mount("/api/v2", routes=[*assembly.api_routes(), Route("/{path:path}", _unknown, methods=_METHODS)]),
             Route("/{path:path}", _unknown, methods=_METHODS),
