@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct
 
 import mlops
 from mlops.compile.config import encode
 from mlops.compile.containers import job_specification
 from mlops.compile.demands import check_resources, check_warehouse
 from mlops.compile.jobs import Job, crossings, job_of, jobs_of
-from mlops.compile.names import image_path, is_identifier, own_repository, stored
-from mlops.compile.objects import ComputePool, Deployment, ImageRepository, Stage
+from mlops.compile.names import image_path, own_repository, stored
+from mlops.compile.objects import Deployment, ImageRepository, Scalar, Stage
+from mlops.compile.pools import pools_of
 from mlops.compile.rules import misfits_of
 from mlops.compile.services import services_of
-from mlops.compile.shared import shared_by
+from mlops.compile.shared import Shared, shared_by
 from mlops.compile.specification import Specification
 from mlops.compile.tasks import task_graph
 from mlops.compile.variables import check_variables, credentials_among
 from mlops.errors import DatasetError, GraphProblem, MlopsError, PipelineError, SettingsError
 from mlops.graph import Graph
 from mlops.resolution import Storable
-from mlops.targets import Pool, Target
+from mlops.targets import Target
 
 
 def deployment_of(
@@ -44,51 +46,17 @@ def deployment_of(
         PipelineError: everything that Snowflake, or a container in it, would refuse.
     """
     problems: list[MlopsError] = []
-    place = f"targets.{target.name}"
-    if target.database is None and target.schema is None and not target.pools:
-        raise SettingsError(
-            place=place,
-            problem="it does not say where in Snowflake the pipeline goes",
-            hint='choose another --target, or write one: [tool.mlops.targets.dev] database = "ML", schema = "DEV", '
-            'warehouse = "ML_WH", pools.default = {name = "MLOPS_POOL"}',
-        )
-    database = stored(target.database, place=f"{place}.database", problems=problems, what="the name of a database")
-    schema = stored(target.schema, place=f"{place}.schema", problems=problems, what="the name of a schema")
-    stage = stored(target.stage, place=f"{place}.stage", problems=problems, what="the name of a stage")
-    repository = stored(
-        target.image_repository,
-        place=f"{place}.image_repository",
-        problems=problems,
-        what="the name of an image repository",
-    )
-    warehouse = None
-    if target.warehouse is not None:
-        warehouse = stored(
-            target.warehouse, place=f"{place}.warehouse", problems=problems, what="the name of a warehouse"
-        )
-    path = image_path(image or target.image, database=database, schema=schema, repository=repository)
-    if path is None and (
-        "/" in (image or target.image or "") or not problems
-    ):  # a name is in a repository of these names
-        problems.append(
-            SettingsError(
-                place=f"{place}.image",
-                problem=f"{image or target.image!r} is not an image",
-                hint="write /database/schema/repository/name:tag, or name:tag of the target's own repository",
-            )
-        )
-    path = path or "missing"
-    problems.extend(
-        DatasetError(
-            dataset=dataset,
-            problem=f"pipeline {graph.pipeline.name!r} reads it, and no node of it writes it",
-            hint="deploy the whole pipeline, with the node that writes it",
-        )
-        for dataset in graph.external
-    )
+    place = _place(target, problems)
+    path = _image(image or target.image, target, place, problems)
+    problems.extend(_external(graph))
     written = written or {}
     shared = shared_by(
-        graph, target, image=path, stage=f"{database}.{schema}.{stage}", warehouse=warehouse, problems=problems
+        graph,
+        target,
+        image=path,
+        stage=f"{place.schema_path}.{place.stage}",
+        warehouse=place.warehouse,
+        problems=problems,
     )
     jobs, links = jobs_of(graph, target, written, problems)
     serving = {
@@ -97,40 +65,27 @@ def deployment_of(
         if node.serving is not None
     }
     for job in (*jobs, *serving.values()):
-        check_resources(job, target, problems)
-        check_warehouse(job, target, problems)
-        for node in job.nodes:
-            check_variables(job.env, f"{place}.nodes.{node.name}.env", problems)
-        if job.written is not None:
-            problems.extend(
-                GraphProblem(f"job file of {job.title}: {misfit.place}: {misfit.problem}", hint=misfit.hint)
-                for misfit in misfits_of(job_specification(job, shared))
-            )
+        _check(job, target, shared, problems)
     if storable is not None:
         problems.extend(crossings(graph, jobs, storable))
     problems.extend(credentials_among(parameters))
-    config: Mapping[str, Any] = {}  # Any: see Scalar
-    in_tasks = {node.full_name for job in jobs for node in job.nodes}
-    try:
-        config = encode(graph, {name: values for name, values in parameters.items() if name in in_tasks})
-    except MlopsError as problem:
-        problems.append(problem)
-    tasks = task_graph(graph, jobs, links, target, shared, config, database, problems)
+    config = _config(graph, jobs, parameters, problems)
+    tasks = task_graph(graph, jobs, links, target, shared, config, place.database, problems)
     services, functions = services_of(graph, target, shared, parameters, serving, problems)
-    pools = _pools((*jobs, *serving.values()), target, problems)
+    pools = pools_of((*jobs, *serving.values()), target, problems)
     if problems:
         raise PipelineError(pipeline=graph.pipeline.name, problems=problems)
-    own = own_repository(path, database=database, schema=schema)
+    own = own_repository(path, database=place.database, schema=place.schema)
     return Deployment(
         project=project,
         pipeline=graph.pipeline.name,
         target=target.name,
-        database=database,
-        schema=schema,
+        database=place.database,
+        schema=place.schema,
         tasks=tasks,
         compute_pools=pools,
         image_repositories=() if own is None else (ImageRepository(own),),
-        stages=(Stage(stage),),
+        stages=(Stage(place.stage),),
         services=services,
         functions=functions,
         versions={
@@ -141,53 +96,86 @@ def deployment_of(
     )
 
 
-def _pools(jobs: Iterable[Job], target: Target, problems: list[MlopsError]) -> tuple[ComputePool, ...]:
-    """Return the pools that are used, each once; two that mean one pool must say the same of it."""
-    used: dict[str, Pool] = {}
-    for job in jobs:
-        name = job.pool.name.upper()
-        place = f"targets.{target.name}.pools"
-        if used.setdefault(name, job.pool) != job.pool:
-            problems.append(
-                SettingsError(
-                    place=place, problem=f"two of them mean {name}, with different values", hint="let both say the same"
-                )
-            )
-    for name, pool in used.items():
-        place = f"targets.{target.name}.pools ({name})"
-        if not is_identifier(pool.name) or not is_identifier(pool.instance_family):
-            problems.append(
-                SettingsError(
-                    place=place,
-                    problem=f"{pool.name!r} of {pool.instance_family!r} is not a name and an instance family",
-                    hint="use names without quotes, for example MLOPS_POOL and CPU_X64_S",
-                )
-            )
-        if not 1 <= pool.min_nodes <= pool.max_nodes:
-            problems.append(
-                SettingsError(
-                    place=place,
-                    problem=f"it has {pool.min_nodes} to {pool.max_nodes} nodes",
-                    hint="min_nodes is at least 1, and max_nodes no less",
-                )
-            )
-        if pool.auto_suspend_secs < 0:
-            problems.append(
-                SettingsError(
-                    place=place,
-                    problem=f"auto_suspend_secs is {pool.auto_suspend_secs}",
-                    hint="it is 0 (never) or more",
-                )
-            )
-    return tuple(
-        ComputePool(
-            name=name,
-            instance_family=pool.instance_family.upper(),
-            min_nodes=pool.min_nodes,
-            max_nodes=pool.max_nodes,
-            auto_resume=pool.auto_resume,
-            auto_suspend_secs=pool.auto_suspend_secs,
-            managed=pool.managed,
+class _Place(Struct, frozen=True):
+    """Where in Snowflake a pipeline goes, as stored names."""
+
+    database: str
+    schema: str
+    stage: str
+    repository: str
+    warehouse: str | None
+
+    @property
+    def schema_path(self) -> str:
+        return f"{self.database}.{self.schema}"
+
+
+def _place(target: Target, problems: list[MlopsError]) -> _Place:
+    place = f"targets.{target.name}"
+    if target.database is None and target.schema is None and not target.pools:
+        raise SettingsError(
+            place=place,
+            problem="it does not say where in Snowflake the pipeline goes",
+            hint='choose another --target, or write one: [tool.mlops.targets.dev] database = "ML", schema = "DEV", '
+            'warehouse = "ML_WH", pools.default = {name = "MLOPS_POOL"}',
         )
-        for name, pool in sorted(used.items())
+
+    def name(value: str | None, key: str, what: str) -> str:
+        return stored(value, place=f"{place}.{key}", problems=problems, what=f"the name of {what}")
+
+    return _Place(
+        database=name(target.database, "database", "a database"),
+        schema=name(target.schema, "schema", "a schema"),
+        stage=name(target.stage, "stage", "a stage"),
+        repository=name(target.image_repository, "image_repository", "an image repository"),
+        warehouse=None if target.warehouse is None else name(target.warehouse, "warehouse", "a warehouse"),
     )
+
+
+def _image(image: str | None, target: Target, place: _Place, problems: list[MlopsError]) -> str:
+    """Return the path of the image that the containers run."""
+    path = image_path(image, database=place.database, schema=place.schema, repository=place.repository)
+    if path is not None:
+        return path
+    if "/" in (image or "") or not problems:  # a name is in the repository of the target, whose own name may be wrong
+        problems.append(
+            SettingsError(
+                place=f"targets.{target.name}.image",
+                problem=f"{image!r} is not an image",
+                hint="write /database/schema/repository/name:tag, or name:tag of the target's own repository",
+            )
+        )
+    return "missing"
+
+
+def _external(graph: Graph) -> Iterator[MlopsError]:
+    for dataset in graph.external:
+        yield DatasetError(
+            dataset=dataset,
+            problem=f"pipeline {graph.pipeline.name!r} reads it, and no node of it writes it",
+            hint="deploy the whole pipeline, with the node that writes it",
+        )
+
+
+def _check(job: Job, target: Target, shared: Shared, problems: list[MlopsError]) -> None:
+    check_resources(job, target, problems)
+    check_warehouse(job, target, problems)
+    for node in job.nodes:
+        check_variables(job.env, f"targets.{target.name}.nodes.{node.name}.env", problems)
+    if job.written is not None:
+        problems.extend(
+            GraphProblem(f"job file of {job.title}: {misfit.place}: {misfit.problem}", hint=misfit.hint)
+            for misfit in misfits_of(job_specification(job, shared))
+        )
+
+
+def _config(
+    graph: Graph, jobs: Iterable[Job], parameters: Mapping[str, Mapping[str, object]], problems: list[MlopsError]
+) -> Mapping[str, Scalar]:
+    """Return the configuration of the task graph: the parameters of the nodes that run in tasks."""
+    in_tasks = {node.full_name for job in jobs for node in job.nodes}
+    try:
+        return encode(graph, {name: values for name, values in parameters.items() if name in in_tasks})
+    except MlopsError as problem:
+        problems.append(problem)
+        return {}
