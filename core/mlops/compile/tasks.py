@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from mlops.compile.condition import both, checked_condition, stream_has_data
 from mlops.compile.containers import job_specification
 from mlops.compile.jobs import Job, Links
-from mlops.compile.names import is_identifier, qualified, task_names
+from mlops.compile.names import qualified, task_names
 from mlops.compile.notification import LABEL, check_notification, notifying_body
 from mlops.compile.objects import Scalar, Task
+from mlops.compile.options import check_options
 from mlops.compile.shared import Shared
 from mlops.compile.statement import execute_job_service
 from mlops.compile.timeouts import graph_timeout, job_timeout
@@ -22,9 +25,9 @@ from mlops.compile.yaml_text import to_yaml
 from mlops.errors import GraphProblem, MlopsError, SettingsError
 from mlops.graph import Graph
 from mlops.pipeline import Stream
-from mlops.targets import Target
+from mlops.targets import Notification, Target
 
-MAX_TASKS, MAX_LINKS, MAX_INTEGRATIONS = 1000, 100, 10
+MAX_TASKS, MAX_LINKS = 1000, 100
 NOTHING = "SELECT 1"
 """What a root does that runs no node: several nodes wait for nothing, and a graph has one root."""
 
@@ -40,79 +43,37 @@ def task_graph(
     problems: list[MlopsError],
 ) -> tuple[Task, ...]:
     """Return the tasks, the root first and the finalizer last; what is wrong goes into ``problems``."""
-    pipeline, options = graph.pipeline.name, target.tasks
+    root_name = graph.pipeline.name.upper()
     last = next((job for job in jobs if graph.finalizer in [node.full_name for node in job.nodes]), None)
     inner = [job for job in jobs if job is not last]
     entries = [job for job in inner if not links.parents[job.name]]
     root = entries[0] if len(entries) == 1 else None
-    if root is not None:
-        inner = [root, *(job for job in inner if job is not root)]
-    names = task_names(pipeline, jobs, root, problems)
-    _check_options(target, graph, problems)
+    names = task_names(graph.pipeline.name, jobs, root, problems)
+    check_schedule(graph.pipeline.schedule, graph.pipeline.name, problems)
+    problems.extend(check_options(target, graph))
     timeouts = {job.name: job_timeout(job, target, problems) for job in jobs}
     bound = graph_timeout(jobs, links, timeouts, target, problems)
-    warehouse = options.warehouse.upper() if options.warehouse else None
-    schedule = graph.pipeline.schedule
-    started_by = None
-    if isinstance(schedule, Stream):
-        started_by, schedule = stream_has_data(qualified(schedule.name) or ""), None
-    conditions = {
-        job.name: None if job.when is None else checked_condition(
-            job.when, place=f"targets.{target.name}.nodes.{job.nodes[0].name}.when", problems=problems
-        )
-        for job in jobs
-    }  # fmt: skip
-    when = None
-    if options.when is not None:
-        when = checked_condition(options.when, place=f"targets.{target.name}.tasks.when", problems=problems)
-    session: dict[str, Scalar] = {}
-    if root is not None:
-        session["STATEMENT_TIMEOUT_IN_SECONDS"] = int(timeouts[root.name].total_seconds())
-    tasks = [
-        Task(
-            name=pipeline.upper(),
-            definition=NOTHING if root is None else _body(root, target, shared, problems),
-            nodes=() if root is None else tuple(node.full_name for node in root.nodes),
-            schedule=schedule,
-            condition=both(started_by, when, None if root is None else conditions[root.name]),
-            config=config,
+    conditions = {job.name: _condition(job, target, problems) for job in jobs}
+    warehouse = _upper(target.tasks.warehouse)
+
+    def task(job: Job) -> Task:
+        return Task(
+            name=names[job.name],
+            definition=_body(job, target, shared, problems),
+            nodes=tuple(node.full_name for node in job.nodes),
+            condition=conditions[job.name],
             warehouse=warehouse,
-            user_task_timeout=bound,
-            overlap_policy=options.overlap_policy,
-            task_auto_retry_attempts=options.auto_retry_attempts,
-            suspend_task_after_num_failures=options.suspend_after_failures,
-            target_completion_interval=None
-            if options.target_completion_interval is None
-            else timedelta(seconds=options.target_completion_interval),
-            error_integration=options.error_integration.upper() if options.error_integration else None,
-            success_integration=options.success_integration.upper() if options.success_integration else None,
-            session_parameters=session,
+            user_task_timeout=timeouts[job.name],
         )
-    ]
+
+    first = Task(root_name, NOTHING, warehouse=warehouse) if root is None else task(root)
+    tasks = [_as_root(first, graph, target, config, bound, problems)]
     for job in inner:
         if job is not root:
-            tasks.append(
-                Task(
-                    name=names[job.name],
-                    definition=_body(job, target, shared, problems),
-                    nodes=tuple(node.full_name for node in job.nodes),
-                    predecessors=tuple(names[parent] for parent in links.parents[job.name]) or (pipeline.upper(),),
-                    condition=conditions[job.name],
-                    warehouse=warehouse,
-                    user_task_timeout=timeouts[job.name],
-                )
-            )
+            predecessors = tuple(names[parent] for parent in links.parents[job.name]) or (root_name,)
+            tasks.append(replace(task(job), predecessors=predecessors))
     if last is not None:
-        tasks.append(
-            Task(
-                name=names[last.name],
-                definition=_body(last, target, shared, problems),
-                nodes=tuple(node.full_name for node in last.nodes),
-                finalize=pipeline.upper(),
-                warehouse=warehouse,
-                user_task_timeout=timeouts[last.name],
-            )
-        )
+        tasks.append(replace(task(last), finalize=root_name))
         if conditions[last.name] is not None:
             problems.append(
                 SettingsError(
@@ -122,9 +83,56 @@ def task_graph(
                 )
             )
     if target.on_failure is not None:
-        tasks += _notifier(graph, target, last, database, warehouse, problems)
-    problems.extend(_beyond_limits(tasks, pipeline))
+        tasks += _notifier(graph, target, target.on_failure, last, database, problems)
+    problems.extend(_beyond_limits(tasks, graph.pipeline.name))
     return tuple(tasks)
+
+
+def _as_root(
+    task: Task,
+    graph: Graph,
+    target: Target,
+    config: Mapping[str, Scalar],
+    timeout: timedelta | None,
+    problems: list[MlopsError],
+) -> Task:
+    """Return a task with what the root of a graph has: when a run starts, and what holds for all of it."""
+    options, schedule = target.tasks, graph.pipeline.schedule
+    started_by = None
+    if isinstance(schedule, Stream):
+        started_by, schedule = stream_has_data(qualified(schedule.name) or ""), None
+    when = None
+    if options.when is not None:
+        when = checked_condition(options.when, place=f"targets.{target.name}.tasks.when", problems=problems)
+    interval = options.target_completion_interval
+    own_timeout = task.user_task_timeout  # of the root's own node: as a task's timeout the root's is the graph's
+    return replace(
+        task,
+        schedule=schedule,
+        condition=both(started_by, when, task.condition),
+        config=config,
+        user_task_timeout=timeout,
+        overlap_policy=options.overlap_policy,
+        task_auto_retry_attempts=options.auto_retry_attempts,
+        suspend_task_after_num_failures=options.suspend_after_failures,
+        target_completion_interval=None if interval is None else timedelta(seconds=interval),
+        error_integration=_upper(options.error_integration),
+        success_integration=_upper(options.success_integration),
+        session_parameters=(
+            {} if own_timeout is None else {"STATEMENT_TIMEOUT_IN_SECONDS": int(own_timeout.total_seconds())}
+        ),
+    )
+
+
+def _condition(job: Job, target: Target, problems: list[MlopsError]) -> str | None:
+    if job.when is None:
+        return None
+    place = f"targets.{target.name}.nodes.{job.nodes[0].name}.when"
+    return checked_condition(job.when, place=place, problems=problems)
+
+
+def _upper(name: str | None) -> str | None:
+    return name.upper() if name else None
 
 
 def _body(job: Job, target: Target, shared: Shared, problems: list[MlopsError]) -> str:
@@ -147,10 +155,10 @@ def _body(job: Job, target: Target, shared: Shared, problems: list[MlopsError]) 
 
 
 def _notifier(
-    graph: Graph, target: Target, last: Job | None, database: str, warehouse: str | None, problems: list[MlopsError]
+    graph: Graph, target: Target, told: Notification, last: Job | None, database: str, problems: list[MlopsError]
 ) -> list[Task]:
-    assert target.on_failure is not None  # asked by the caller
-    check_notification(target.on_failure, f"targets.{target.name}.on_failure", problems)
+    """Return the finalizer that tells of a failure; a graph has one finalizer."""
+    check_notification(told, f"targets.{target.name}.on_failure", problems)
     if last is not None:
         problems.append(
             SettingsError(
@@ -161,84 +169,16 @@ def _notifier(
             )
         )
         return []
+    root_name = graph.pipeline.name.upper()
     return [
         Task(
-            name=f"{graph.pipeline.name.upper()}${LABEL}",
-            definition=notifying_body(
-                target.on_failure, pipeline=graph.pipeline.name, target=target.name, database=database
-            ),
-            finalize=graph.pipeline.name.upper(),
-            warehouse=warehouse,
+            name=f"{root_name}${LABEL}",
+            definition=notifying_body(told, pipeline=graph.pipeline.name, target=target.name, database=database),
+            finalize=root_name,
+            warehouse=_upper(target.tasks.warehouse),
             user_task_timeout=timedelta(minutes=10),
         )
     ]
-
-
-def _check_options(target: Target, graph: Graph, problems: list[MlopsError]) -> None:
-    options, place = target.tasks, f"targets.{target.name}.tasks"
-    check_schedule(graph.pipeline.schedule, graph.pipeline.name, problems)
-    for name, value, low, high in (
-        ("auto_retry_attempts", options.auto_retry_attempts, 0, 30),
-        ("suspend_after_failures", options.suspend_after_failures, 0, 2**31 - 1),
-        ("node_timeout", options.node_timeout, 1, 604800),
-        ("start_timeout", options.start_timeout, 0, 86400),
-        ("target_completion_interval", options.target_completion_interval, 10, 86400),
-    ):
-        if value is not None and not low <= value <= high:
-            problems.append(
-                SettingsError(
-                    place=f"{place}.{name}", problem=f"it is {value}", hint=f"it is a number from {low} to {high}"
-                )
-            )
-    for name, text in (
-        ("warehouse", options.warehouse),
-        ("error_integration", options.error_integration),
-        ("success_integration", options.success_integration),
-    ):
-        if text is not None and not is_identifier(text):
-            problems.append(
-                SettingsError(
-                    place=f"{place}.{name}", problem=f"{text!r} is not a name", hint="use a name without quotes"
-                )
-            )
-    if (
-        isinstance(graph.pipeline.schedule, Stream)
-        and options.warehouse is None
-        and options.target_completion_interval is None
-    ):
-        problems.append(
-            SettingsError(
-                place=f"{place}.target_completion_interval",
-                problem=f"pipeline {graph.pipeline.name!r} starts when a stream holds rows, and a serverless task that does "
-                "so must say how soon it ends",
-                hint="write target_completion_interval = 300 (seconds), or a warehouse",
-            )
-        )
-    if options.target_completion_interval is not None and options.warehouse is not None:
-        problems.append(
-            SettingsError(
-                place=f"{place}.target_completion_interval",
-                problem="it is for serverless tasks, and these have a warehouse",
-                hint="remove one of the two",
-            )
-        )
-    if len(target.external_access_integrations) > MAX_INTEGRATIONS:
-        problems.append(
-            SettingsError(
-                place=f"targets.{target.name}.external_access_integrations",
-                problem=f"there are {len(target.external_access_integrations)}",
-                hint=f"a job has at most {MAX_INTEGRATIONS}",
-            )
-        )
-    for name in target.external_access_integrations:
-        if not is_identifier(name):
-            problems.append(
-                SettingsError(
-                    place=f"targets.{target.name}.external_access_integrations",
-                    problem=f"{name!r} is not a name",
-                    hint="use a name without quotes",
-                )
-            )
 
 
 def _beyond_limits(tasks: Sequence[Task], pipeline: str) -> Iterator[MlopsError]:
