@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click.testing
 import pytest
 
-from mlops.cli.app import cli
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.datasets.store import FileStore
 from mlops.errors import MlopsError, RunError, UnknownNameError
@@ -21,17 +17,19 @@ from mlops.pruning.here import remove, runs_here
 from mlops.runs.lock import RunLock
 from mlops.runs.outcome import NodeOutcome, RunInfo, State
 from mlops.runs.records import RunRecords
+from tests.command_line import CommandLine
 
 DAY = 86400.0
 
 
-class Kept:
+class Kept(CommandLine):
     """A project folder with runs that are made without running anything."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.data = folder, folder / "data"
+        super().__init__(folder)
+        self.data = folder / "data"
 
-    def run(
+    def made(
         self,
         days: float,
         state: State = State.FAILED,
@@ -71,18 +69,8 @@ class Kept:
     def folders(self) -> set[str]:
         return {one.name for one in self.data.glob("*/*") if one.is_dir() and one.parent.name != ".mlops"}
 
-    def prune(self, *words: str, code: int = 0) -> Any:
-        """Run the command with ``--json``; raises what it raises."""
-        before = os.getcwd()
-        os.chdir(self.folder)
-        try:
-            result = click.testing.CliRunner().invoke(cli, ["runs", "prune", *words, "--json"], standalone_mode=False)
-        finally:
-            os.chdir(before)
-        if result.exception is not None:
-            raise result.exception
-        assert result.return_value == code, result.output
-        return json.loads(result.stdout)
+    def prune(self, *words: str) -> Any:
+        return self.json("runs", "prune", *words)
 
     def stays(self, *words: str) -> dict[str, str | None]:
         return {one["run"]: one["stays"] for one in self.prune(*words, "--dry-run")["runs"]}
@@ -94,7 +82,7 @@ def kept(tmp_path: Path) -> Kept:
 
 
 def test_what_goes_has_neither_folder_nor_record_nor_lock_and_what_stays_is_whole(kept: Kept):
-    old, latest, newest = kept.run(9, first=[1]), kept.run(8, State.SUCCEEDED, first=[2]), kept.run(7, first=[3])
+    old, latest, newest = kept.made(9, first=[1]), kept.made(8, State.SUCCEEDED, first=[2]), kept.made(7, first=[3])
     with RunLock(kept.data, old):
         pass  # leaves its file, as every run does
 
@@ -108,7 +96,7 @@ def test_what_goes_has_neither_folder_nor_record_nor_lock_and_what_stays_is_whol
 
 
 def test_a_dry_run_shows_sizes_and_reasons_and_removes_nothing(kept: Kept):
-    runs = {kept.run(days, State.SUCCEEDED, first=list(range(100))) for days in (3, 2, 1)}
+    runs = {kept.made(days, State.SUCCEEDED, first=list(range(100))) for days in (3, 2, 1)}
 
     answer = kept.prune("--older-than", "12h", "--dry-run")
 
@@ -118,11 +106,11 @@ def test_a_dry_run_shows_sizes_and_reasons_and_removes_nothing(kept: Kept):
 
 
 def test_a_run_whose_dataset_a_run_that_stays_has_read_stays_and_so_does_what_that_has_read(kept: Kept):
-    first = kept.run(30, first=[1])
-    second = kept.run(20, second=[2], reads={"first": kept.record(first, "first")})
-    same = kept.run(15, second=[3])
-    kept.run(1, pipeline="alone", third=[3], reads={"second": kept.record(second, "second")})
-    kept.run(10)
+    first = kept.made(30, first=[1])
+    second = kept.made(20, second=[2], reads={"first": kept.record(first, "first")})
+    same = kept.made(15, second=[3])
+    kept.made(1, pipeline="alone", third=[3], reads={"second": kept.record(second, "second")})
+    kept.made(10)
 
     stays = kept.stays("--keep", "1")
 
@@ -132,8 +120,8 @@ def test_a_run_whose_dataset_a_run_that_stays_has_read_stays_and_so_does_what_th
 
 
 def test_of_two_runs_with_the_same_content_only_the_newest_stays_for_who_read_it(kept: Kept):
-    older, newer = kept.run(30, first=[1]), kept.run(20, first=[1])
-    kept.run(10, second=[2], reads={"first": kept.record(older, "first")})
+    older, newer = kept.made(30, first=[1]), kept.made(20, first=[1])
+    kept.made(10, second=[2], reads={"first": kept.record(older, "first")})
 
     stays = kept.stays("--keep", "1")
 
@@ -141,10 +129,10 @@ def test_of_two_runs_with_the_same_content_only_the_newest_stays_for_who_read_it
 
 
 def test_a_run_that_is_running_stays_and_what_it_may_read_too(kept: Kept):
-    source = kept.run(40, first=[1])
-    running = kept.run(30, State.RUNNING, second=[1])
-    other = kept.run(35, second=[5])
-    kept.run(1)
+    source = kept.made(40, first=[1])
+    running = kept.made(30, State.RUNNING, second=[1])
+    other = kept.made(35, second=[5])
+    kept.made(1)
     with RunLock(kept.data, running):
         stays = kept.stays("--keep", "1")
 
@@ -154,8 +142,8 @@ def test_a_run_that_is_running_stays_and_what_it_may_read_too(kept: Kept):
 
 
 def test_a_run_that_another_process_begins_to_continue_meanwhile_is_left_and_said(kept: Kept):
-    old, other = kept.run(9), kept.run(8)
-    kept.run(7)
+    old, other = kept.made(9), kept.made(8)
+    kept.made(7)
     runs = [run for run in runs_here(str(kept.data)) if run.run_id in (old, other)]
 
     with RunLock(kept.data, old):
@@ -168,7 +156,7 @@ def test_a_run_that_another_process_begins_to_continue_meanwhile_is_left_and_sai
 
 @pytest.mark.parametrize("point", ["drop", "rename", "forget"])
 def test_a_prune_that_was_killed_leaves_runs_whole_or_gone_and_the_next_one_ends_it(kept: Kept, point: str):
-    old, newest = kept.run(9, first=[1]), kept.run(1)
+    old, newest = kept.made(9, first=[1]), kept.made(1)
     folder, removed = kept.data / "churn" / old, kept.data / ".mlops" / "removed" / old
     if point != "drop":  # killed after this: what it has done by then
         removed.parent.mkdir()
@@ -184,8 +172,8 @@ def test_a_prune_that_was_killed_leaves_runs_whole_or_gone_and_the_next_one_ends
 
 
 def test_a_folder_without_a_record_is_a_run_and_other_folders_are_none(kept: Kept):
-    newest, lost = kept.run(1), kept.run(9)
-    older = kept.run(12)
+    newest, lost = kept.made(1), kept.made(9)
+    older = kept.made(12)
     kept.data.joinpath("churn", "notes").mkdir()
     kept.data.joinpath("mine").mkdir()
     kept.data.joinpath("mine", "file.txt").write_text("mine")
@@ -201,7 +189,7 @@ def test_a_folder_without_a_record_is_a_run_and_other_folders_are_none(kept: Kep
 def test_only_below_the_data_folder_anything_is_removed_whatever_a_record_says(kept: Kept, tmp_path: Path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    kept.run(1)
+    kept.made(1)
     with RunRecords(kept.data) as records:
         records.begin(RunInfo("20200101-000000-aaaaaa", "churn", str(elsewhere), 1.0), ["kit:make"])
         records.end("20200101-000000-aaaaaa", State.FAILED)
@@ -215,8 +203,8 @@ def test_a_link_in_the_place_of_a_run_is_no_way_out_of_the_data_folder(kept: Kep
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "file").write_text("mine")
-    old = kept.run(9)
-    kept.run(1)
+    old = kept.made(9)
+    kept.made(1)
     (kept.data / "churn" / old / "out").symlink_to(precious)
 
     kept.prune("--keep", "1", "--yes")
@@ -226,8 +214,8 @@ def test_a_link_in_the_place_of_a_run_is_no_way_out_of_the_data_folder(kept: Kep
 
 def test_one_pipeline_alone_is_pruned_and_one_without_runs_is_an_error_with_the_closest(kept: Kept):
     for days in (6, 5):
-        kept.run(days, pipeline="transit")
-    old, newest = kept.run(9), kept.run(1)
+        kept.made(days, pipeline="transit")
+    old, newest = kept.made(9), kept.made(1)
 
     kept.prune("churn", "--keep", "1", "--yes")
 
@@ -238,7 +226,7 @@ def test_one_pipeline_alone_is_pruned_and_one_without_runs_is_an_error_with_the_
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_removed(kept: Kept):
-    runs = {kept.run(9), kept.run(1)}
+    runs = {kept.made(9), kept.made(1)}
 
     with pytest.raises(MlopsError, match="no terminal to ask on"):
         kept.prune("--keep", "1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -16,8 +15,7 @@ import yaml
 from mlops_embedded.life import EmbeddedSnowflake
 
 from mlops.errors import AccountError
-
-from .conftest import in_folder
+from tests.command_line import CommandLine
 
 SETTINGS = """
 project = "shop"
@@ -38,28 +36,26 @@ parameters = { count = 4 }
 DAY = 86400.0
 
 
-class Keeper:
+class Keeper(CommandLine):
     """A project whose pipeline has run once, and the stage and schema that hold what came of it."""
 
     def __init__(self, folder: Path, server: EmbeddedSnowflake, connection: Any, run: str) -> None:
-        self.folder, self.server, self.connection, self.run = folder, server, connection, run
+        super().__init__(folder)
+        self.server, self.connection, self.real = server, connection, run
 
     def prune(self, *words: str) -> Any:
-        answer = in_folder(self.folder, "runs", "prune", *words, "--target", "embedded", "--json")
-        if answer.error is not None:
-            raise answer.error
-        return json.loads(answer.stdout)
+        return self.json("runs", "prune", *words, "--target", "embedded")
 
     def copied(self, run: str, days: float) -> str:
         """Make a run of so many days ago of what the real one has written: its files, and its table."""
-        [source] = self.server.state.glob(f"stages/*/*/*/sales/{self.run}")
+        [source] = self.server.state.glob(f"stages/*/*/*/sales/{self.real}")
         target = source.parent / run
         shutil.copytree(source, target, dirs_exist_ok=True)
         for file in target.rglob("*"):
             os.utime(file, (time.time() - days * DAY,) * 2)
-        [comment] = [row["comment"] for row in self.rows("SHOW TABLES") if row["name"] == self.table(self.run)]
-        self.rows(f"CREATE TABLE {self.table(run)} CLONE {self.table(self.run)}")
-        self.rows(f"COMMENT ON TABLE {self.table(run)} IS '{comment.replace(self.run, run)}'")
+        [comment] = [row["comment"] for row in self.rows("SHOW TABLES") if row["name"] == self.table(self.real)]
+        self.rows(f"CREATE TABLE {self.table(run)} CLONE {self.table(self.real)}")
+        self.rows(f"COMMENT ON TABLE {self.table(run)} IS '{comment.replace(self.real, run)}'")
         return run
 
     @staticmethod
@@ -93,13 +89,14 @@ def keeper(make_environment: Callable[..., Any], tmp_path_factory: pytest.TempPa
         entry = yaml.safe_load((server.state / "images.yaml").read_text())["*/mlops"]
         entry["entrypoint"][0] = str(environment.python)
         (server.state / "images.yaml").write_text(yaml.safe_dump({"*/mlops": entry}))
-        assert in_folder(folder, "deploy", "sales", "--yes").code == 0
-        ran = in_folder(folder, "trigger", "sales", "--wait", "--json")
-        assert ran.code == 0, ran
+        line = CommandLine(folder)
+        assert line.run("deploy", "sales", "--yes").code == 0
+        ran = line.json("trigger", "sales", "--wait")
+        assert ran["state"] == "succeeded", ran
         with snowflake.connector.connect(
             **server.connection,
         ) as connection:
-            yield Keeper(folder, server, connection, json.loads(ran.stdout)["run"])
+            yield Keeper(folder, server, connection, ran["run"])
 
 
 def test_old_runs_lose_folder_and_table_and_the_real_one_and_its_neighbours_keep_theirs(keeper: Keeper) -> None:
@@ -114,11 +111,11 @@ def test_old_runs_lose_folder_and_table_and_the_real_one_and_its_neighbours_keep
         old, "succeeded", [{"name": keeper.table(old), "rows": 4, "bytes": 0}],
     )  # fmt: skip
     assert (answer["removed"], answer["bytes"] > 500) == (1, True)
-    assert keeper.folders == {keeper.run, longer}
-    assert {keeper.table(keeper.run), keeper.table(longer), "ORDERS"} <= keeper.tables
+    assert keeper.folders == {keeper.real, longer}
+    assert {keeper.table(keeper.real), keeper.table(longer), "ORDERS"} <= keeper.tables
     assert keeper.table(old) not in keeper.tables
     keeper.prune("sales", "--keep", "1", "--yes")
-    assert keeper.folders == {keeper.run}
+    assert keeper.folders == {keeper.real}
 
 
 def test_tables_are_dropped_by_calls_of_the_api(keeper: Keeper) -> None:
@@ -144,10 +141,10 @@ def test_a_prune_that_breaks_off_says_so_and_the_next_one_ends_it(keeper: Keeper
 
     with keeper.server.admin.fault(**fault), pytest.raises(AccountError):
         keeper.prune("--keep", "1", "--yes")
-    assert keeper.run in keeper.folders
+    assert keeper.real in keeper.folders
 
     keeper.prune("--keep", "1", "--yes")
-    assert keeper.folders == {keeper.run}
+    assert keeper.folders == {keeper.real}
     assert not {keeper.table(run) for run in runs} & keeper.tables
 
 
@@ -155,7 +152,7 @@ def test_a_run_that_goes_on_stays_with_all_it_has(keeper: Keeper) -> None:
     keeper.copied("long-ago", 40)
     keeper.rows("ALTER TASK SALES SUSPEND")
     keeper.rows("ALTER TASK SALES MODIFY AS CALL SYSTEM$WAIT(30)")
-    going_on = json.loads(in_folder(keeper.folder, "trigger", "sales", "--json").stdout)["run"]
+    going_on = keeper.json("trigger", "sales")["run"]
     keeper.copied(going_on, 50)
     try:
         answer = keeper.prune("--keep", "1", "--yes")
@@ -163,8 +160,8 @@ def test_a_run_that_goes_on_stays_with_all_it_has(keeper: Keeper) -> None:
         keeper.rows("SELECT SYSTEM$USER_TASK_CANCEL_ONGOING_EXECUTIONS('SALES')")
 
     assert {one["run"]: one["stays"] for one in answer["runs"] if not one["goes"]} == {
-        going_on: "it is one of the newest 1", keeper.run: "it is the latest that succeeded",
+        going_on: "it is one of the newest 1", keeper.real: "it is the latest that succeeded",
     }  # fmt: skip
-    assert {keeper.run, going_on} == keeper.folders
+    assert {keeper.real, going_on} == keeper.folders
     keeper.rows(f"REMOVE @MLOPS_DATA/sales/{going_on}/")
     keeper.rows(f"DROP TABLE {keeper.table(going_on)}")
