@@ -14,13 +14,13 @@ _CERTAIN = (
     rf"(?:PASSWORD|PASSWD|PASSPHRASE|{_BEGINS}(?:PWD|PASSCODE|SECRET|CREDENTIALS?|PRIVATE[_-]?KEY|API[_-]?KEY|ACCESS[_-]?KEY"
     r"|CONNECTION[_-]?STRING))"
 )
-_CREDENTIAL = re.compile(rf"(?:{_CERTAIN}|{_BEGINS}TOKEN){_ENDS}", re.IGNORECASE)
-_EVEN_A_NUMBER = re.compile(rf"{_CERTAIN}$", re.IGNORECASE)
+_CREDENTIAL = rf"(?:{_CERTAIN}|{_BEGINS}TOKEN){_ENDS}"
+_EVEN_A_NUMBER = rf"{_CERTAIN}$"  # both are compiled when the first name is looked at, if there is one
 
 
 def looks_like_a_credential(name: str) -> bool:
     """Tell whether a variable or parameter of this name holds what nobody should read."""
-    return bool(_CREDENTIAL.search(name))
+    return bool(re.search(_CREDENTIAL, name, re.IGNORECASE))
 
 
 def holds_a_credential(name: str, value: object) -> bool:
@@ -30,7 +30,7 @@ def holds_a_credential(name: str, value: object) -> bool:
     which leaves out a ``password_length`` and, since they are counted, every kind of ``max_token``.
     """
     if isinstance(value, (bool, int, float)):
-        return bool(value) and not isinstance(value, bool) and bool(_EVEN_A_NUMBER.search(name))
+        return bool(value) and not isinstance(value, bool) and bool(re.search(_EVEN_A_NUMBER, name, re.IGNORECASE))
     empty = value is None or (isinstance(value, Sized) and len(value) == 0)
     return not empty and looks_like_a_credential(name)
 

@@ -155,6 +155,18 @@ class Settings(Struct, frozen=True):
             raise UnknownNameError(kind="target", name=self.target, known=targets)
         return targets[self.target]
 
+    @property
+    def chosen_services(self) -> ServicesChoice:
+        """Which services a run uses: as the command line or the environment says, else as the target does.
+
+        Raises:
+            UnknownNameError: the settings have no target of the chosen name.
+        """
+        if self.target_tables is None and self.target == "local":
+            return self.services  # as in a container: nothing of targets need be imported
+        own = self.chosen_target.services
+        return self.services if own is None or self.origins.get("services") != "default" else own
+
 
 def load_settings(
     start: str, *, environ: Mapping[str, str] = os.environ, flags: Mapping[str, object] | None = None

@@ -90,7 +90,7 @@ def choose_connection(
     Raises:
         RunError, UsageError: see ``connection_for``.
     """
-    services = _services(settings)
+    services = settings.chosen_services
     if services == "none" or not (tables or any(node.services or node.storage for node in nodes)):
         return ConnectionChoice("none", "no node asks for a service" if services != "none" else "services are none")
     if services == "embedded" and name is None:
@@ -141,7 +141,7 @@ def connection_for(
         RunError: there is none, or ``auth`` rules out what there is.
         UsageError: a name is given where ``auth`` lets only the inherited session be used.
     """
-    if name is None and _services(settings) == "embedded":
+    if name is None and settings.chosen_services == "embedded":
         return _embedded(settings, known, "services are embedded") or _refuse_embedded()
     choice = _chosen(settings, known, name, environ, surroundings(environ))
     if choice is None:
@@ -213,12 +213,6 @@ def _embedded(settings: Settings, known: Iterable[Knowledge], reason: str) -> Co
     return ConnectionChoice(
         "embedded", reason, known=providers[:1], folder=settings.data, place=_place(settings.chosen_target)
     )
-
-
-def _services(settings: Settings) -> str:
-    """Return which services a run uses: as the command line or the environment says, else as the target does."""
-    own = settings.chosen_target.services
-    return settings.services if own is None or settings.origins.get("services") != "default" else own
 
 
 def _refuse_embedded() -> ConnectionChoice:
