@@ -102,31 +102,43 @@ def survey_of_destruction(
         graphs.setdefault(_pipeline(task) or "", []).append(task)
     remaining = sorted({name for one in ours(Task) if (name := _pipeline(one)) not in graphs and name is not None})
     left = [f"pipeline {name} stays" for name in remaining]
-    shared: dict[type[Any], list[Held[Any]]] = {ComputePool: [], Stage: []}
-    for kind, names, wanted, how in ((ComputePool, pools, with_pools, "--pools"), (Stage, stages, with_data, "--data")):
+    going: dict[type[Any], list[Held[Any]]] = {ComputePool: [], Stage: []}
+    for kind, names, wanted in ((ComputePool, pools, with_pools), (Stage, stages, with_data)):
         for one in ours(kind):
-            words = "compute pool" if kind is ComputePool else "stage"
             if one.value.name not in names:
                 continue
-            if kind is ComputePool and (other := elsewhere.get(one.value.name)):
-                left.append(f"{words} {one.value.name} stays: target {other} uses it, too")
-            elif remaining:
-                left.append(f"{words} {one.value.name} stays: {', '.join(remaining)} may need it")
-            elif not wanted:
-                left.append(
-                    f"{words} {one.value.name} stays: {how} drops it" + (" with its data" if kind is Stage else "")
-                )
+            reason = _why_kept(one, remaining, elsewhere, wanted=wanted)
+            if reason is None:
+                going[kind].append(one)
             else:
-                shared[kind].append(one)
+                left.append(f"{_words(one)} {one.value.name} stays: {reason}")
     return Destruction(
         {name: tuple(_ordered(tasks)) for name, tasks in sorted(graphs.items())},
         tuple(of_pipelines(Service)),
         tuple(of_pipelines(ServiceFunction)),
-        tuple(shared[ComputePool]),
-        tuple(shared[Stage]),
+        tuple(going[ComputePool]),
+        tuple(going[Stage]),
         tuple(one for one in found[Task] if lock_of(one) and _locks(one, graphs, pipeline)),
         tuple(left),
     )
+
+
+def _why_kept(
+    one: Held[ComputePool] | Held[Stage], remaining: Sequence[str], elsewhere: Mapping[str, str], *, wanted: bool
+) -> str | None:
+    """Return why a pool or a stage is not dropped; None where it is."""
+    is_pool = isinstance(one.value, ComputePool)
+    if is_pool and (other := elsewhere.get(one.value.name)):
+        return f"target {other} uses it, too"
+    if remaining:
+        return f"{', '.join(remaining)} may need it"
+    if not wanted:
+        return "--pools drops it" if is_pool else "--data drops it with its data"
+    return None
+
+
+def _words(one: Held[ComputePool] | Held[Stage]) -> str:
+    return "compute pool" if isinstance(one.value, ComputePool) else "stage"
 
 
 def destroy(
