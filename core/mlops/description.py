@@ -46,38 +46,10 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
                 types[inputs[argument.name]] = kind
         else:
             parameters.append(_parameter(argument, node=name))
-    for alias in aliases:
-        if alias not in asked:
-            if not takes_mapping:
-                raise NodeDefinitionError(
-                    node=name,
-                    problem=f"inputs= names the argument {alias!r}, which the function does not have",
-                    hint=f"its arguments are: {', '.join(asked) or 'none'}",
-                )
-            inputs[alias] = aliases[alias]
-    if declaration.inputs is not None and not aliases:
-        for dataset in declaration.inputs:
-            if dataset in inputs:
-                continue
-            if not takes_mapping:
-                raise NodeDefinitionError(
-                    node=name,
-                    problem=f"inputs= lists {dataset!r}, but the function has no argument of that name",
-                    hint=f"add the argument {dataset!r}, or take the mapping 'inputs'",
-                )
-            inputs[dataset] = dataset
+    inputs.update(_declared_inputs(declaration, inputs, asked, node=name))
     parameters.extend(_declared_parameters(declaration, parameters, takes_mapping, node=name))
     outputs = declaration.outputs or ()
-    for dataset in (*inputs.values(), *outputs):
-        _check_name(dataset, node=name, what=f"dataset {dataset!r}")
-    if len(set(outputs)) != len(outputs):
-        raise NodeDefinitionError(node=name, problem=f"outputs= lists a dataset twice: {', '.join(outputs)}")
-    if both := sorted(set(outputs) & set(inputs.values())):
-        raise NodeDefinitionError(
-            node=name,
-            problem=f"it reads and writes {', '.join(map(repr, both))}",
-            hint="a dataset is written once in a run: give the output another name",
-        )
+    _check_datasets(tuple(inputs.values()), outputs, node=name)
     _check_limits(declaration, node=name)
 
     return Node(
@@ -102,6 +74,42 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
         storage=_storage(declaration, outputs, node=name),
         deterministic=declaration.deterministic,
     )
+
+
+def _declared_inputs(
+    declaration: Declaration, own: Mapping[str, str], asked: Sequence[str], *, node: str
+) -> dict[str, str]:
+    """Return what ``inputs=`` adds to the arguments that the function has: what it reads from the mapping ``inputs``."""
+    declared = declaration.inputs
+    if declared is None:
+        return {}
+    if isinstance(declared, Mapping):
+        added = {alias: dataset for alias, dataset in declared.items() if alias not in asked}
+    else:
+        added = {dataset: dataset for dataset in declared if dataset not in own}
+    if added and "inputs" not in asked:
+        first = next(iter(added))
+        if isinstance(declared, Mapping):
+            problem = f"inputs= names the argument {first!r}, which the function does not have"
+            hint = f"its arguments are: {', '.join(asked) or 'none'}"
+        else:
+            problem = f"inputs= lists {first!r}, but the function has no argument of that name"
+            hint = f"add the argument {first!r}, or take the mapping 'inputs'"
+        raise NodeDefinitionError(node=node, problem=problem, hint=hint)
+    return added
+
+
+def _check_datasets(inputs: Sequence[str], outputs: Sequence[str], *, node: str) -> None:
+    for dataset in (*inputs, *outputs):
+        _check_name(dataset, node=node, what=f"dataset {dataset!r}")
+    if len(set(outputs)) != len(outputs):
+        raise NodeDefinitionError(node=node, problem=f"outputs= lists a dataset twice: {', '.join(outputs)}")
+    if both := sorted(set(outputs) & set(inputs)):
+        raise NodeDefinitionError(
+            node=node,
+            problem=f"it reads and writes {', '.join(map(repr, both))}",
+            hint="a dataset is written once in a run: give the output another name",
+        )
 
 
 def _storage(declaration: Declaration, outputs: Sequence[str], *, node: str) -> dict[str, str]:
