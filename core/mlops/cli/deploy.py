@@ -58,20 +58,11 @@ def deploy(
       mlops deploy churn --target prod --prune --yes
       mlops deploy --plan plan.json --yes
     """
-    from mlops.cli.deploying import (
-        confirmed,
-        objections_to,
-        opened,
-        pipeline_named,
-        progress_of_calls,
-        stopped_once,
-        surveyed,
-    )
+    from mlops.cli.deploying import confirmed, opened, pipeline_named, progress_of_calls, stopped_once, surveyed
     from mlops.cli.plan_view import plan_text, summary
     from mlops.deploy.applying import apply
     from mlops.deploy.plan_file import plan_row, read_plan, refuse_if_moved
-    from mlops.deploy.refusals import BlockedPlanError
-    from mlops.errors import UsageError, VetoError
+    from mlops.errors import UsageError
 
     approved = read_plan(plan_path) if plan_path else None
     if approved is not None:
@@ -89,11 +80,7 @@ def deploy(
         row = plan_row(found, prune=prune)
         if not as_json:
             click.echo(plan_text(found))
-        if objections := objections_to(project, found):
-            pairs = [(one.distribution, one.problem) for one in objections]
-            raise VetoError(f"the deployment of {name}", pairs)
-        if found.problems:
-            raise BlockedPlanError(found)
+        _refuse(project, found)
         if not dry_run and not found.is_empty:
             confirmed(f"deploy {name}: {summary(found)}?", yes=yes)
             with progress_of_calls(quiet=quiet or (as_json and not sys.stderr.isatty())) as progress, stopped_once():
@@ -102,14 +89,35 @@ def deploy(
     if as_json:
         print_json({**row, "applied": None if applied is None else applied_row(applied, warnings)})
     elif applied is not None:
-        root = deployment.root.name
-        click.echo(
-            f"{paint('succeeded', 'deployed')} {name} in {duration(applied.seconds)} with {applied.calls} calls; "
-            f"{root} is {'started' if applied.root_started else 'suspended: mlops resume ' + name}"
-        )
+        click.echo(_told(name, deployment.root.name, applied))
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
     return 0
+
+
+def _refuse(project: Project, plan: Plan) -> None:
+    """Stop at what guards have against a plan, and at what makes it impossible.
+
+    Raises:
+        VetoError, BlockedPlanError: there is something.
+    """
+    from mlops.cli.deploying import objections_to
+    from mlops.deploy.refusals import BlockedPlanError
+    from mlops.errors import VetoError
+
+    if objections := objections_to(project, plan):
+        pairs = [(one.distribution, one.problem) for one in objections]
+        raise VetoError(f"the deployment of {plan.deployment.pipeline}", pairs)
+    if plan.problems:
+        raise BlockedPlanError(plan)
+
+
+def _told(pipeline: str, root: str, applied: Applied) -> str:
+    state = "started" if applied.root_started else f"suspended: mlops resume {pipeline}"
+    return (
+        f"{paint('succeeded', 'deployed')} {pipeline} in {duration(applied.seconds)} with {applied.calls} calls; "
+        f"{root} is {state}"
+    )
 
 
 def applied_row(applied: Applied, warnings: list[str]) -> dict[str, Any]:  # Any: JSON
