@@ -86,9 +86,7 @@ def surveyed(project: Project, on: Opened, deployment: Deployment, *, prune: boo
     try:
         pinned = image and pinned_image(on.session, image)
     except AccountError as cause:
-        missing = "404" in cause.message  # the repository is made by this very deploy
-        said = f"image {image} is not pushed yet" if missing else cause.message
-        pinned, notes = image, (f"{said}: {cause.hint}" if cause.hint else said,)
+        pinned, notes = image, (f"{cause.message}: {cause.hint}" if cause.hint else cause.message,)
     if pinned and pinned != image:
         deployment = project.deployment(deployment.pipeline, image=pinned)
     reads = QUICK - 1 if quick else None  # the list of images was one

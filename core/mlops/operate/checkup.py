@@ -11,6 +11,8 @@ from mlops.compile.objects import Deployment
 from mlops.compile.privileges import Privilege, merged, missing
 from mlops.compile.statement import parts_of
 from mlops.errors import AccountError, MlopsError
+from mlops.image.listing import PUSH, listed_as
+from mlops.image.path import ImagePath
 from mlops.operate.deployed import DeployedPipeline
 from mlops.operate.inspection import Inspection, Visitor
 
@@ -190,19 +192,19 @@ def _pools(inspection: Inspection, wanted: Sequence[Wanted]) -> Iterator[Finding
 
 
 def _images(inspection: Inspection, wanted: Sequence[Wanted]) -> Iterator[Finding]:
-    for path in dict.fromkeys(path for one in wanted for path in _image_paths(one.deployment)):
-        check = f"image {path}"
-        parts = path.split("/")[1:]
-        if len(parts) < 4:
+    for image in dict.fromkeys(path for one in wanted for path in _image_paths(one.deployment)):
+        check = f"image {image}"
+        tagged, _, digest = image.partition("@")
+        path = ImagePath.parsed(tagged)
+        if path is None:
             continue
-        database, schema, repository = (part.upper() for part in parts[:3])
-        known = inspection.images(database, schema, repository)
-        push = "mlops image build and mlops image push"
-        if known is None:
-            mend = f"mlops deploy creates it where the target owns it; then {push}"
+        database, schema, repository = (part.upper() for part in path[:3])
+        listed = inspection.images(database, schema, repository)
+        if listed is None:
+            mend = f"mlops deploy creates it where the target owns it; then {PUSH}"
             yield Finding(check, "warning", f"there is no repository {database}.{schema}.{repository} yet", mend)
-        elif not _is_known(path, known):
-            yield Finding(check, "failed", "the repository does not have it", push)
+        elif listed_as(listed, path, digest or None) is None:
+            yield Finding(check, "failed", "the repository does not have it", PUSH)
         else:
             yield Finding(check, "ok", "the repository has it")
 
@@ -216,14 +218,6 @@ def _image_paths(deployment: Deployment) -> Iterator[str]:
         for container in (yaml.safe_load(text) or {}).get("spec", {}).get("containers", ()):
             image = str(container.get("image", ""))
             yield image if image.startswith("/") else "/" + image.partition("/")[2]
-
-
-def _is_known(path: str, known: frozenset[str]) -> bool:
-    plain = path.lower().partition("@")[0]
-    plain = plain if ":" in plain.rpartition("/")[2] else f"{plain}:latest"
-    tagged = {one.lower() for one in known}
-    # a path without a tag of its own stands for every tag, as the embedded Snowflake lists its images
-    return plain in tagged or ("@" in path and plain.rpartition(":")[0] in {one.rpartition(":")[0] for one in tagged})
 
 
 def _stages(inspection: Inspection, wanted: Sequence[Wanted]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from mlops.compile.privileges import HeldPrivilege
+from mlops.image.listing import ListedImage
 
 
 class Visitor(Struct, frozen=True):
@@ -49,8 +50,8 @@ class Inspection(Protocol):
     def pool(self, name: str) -> PoolState | None:
         """Return a compute pool, or None if there is none that the role may see."""
 
-    def images(self, database: str, schema: str, repository: str) -> frozenset[str] | None:
-        """Return the paths of a repository's images, each with its tag; None if there is no such repository to see."""
+    def images(self, database: str, schema: str, repository: str) -> tuple[ListedImage, ...] | None:
+        """Return the images of a repository; None if there is no such repository to see."""
 
     def held(self, role: str) -> list[HeldPrivilege]:
         """Return the privileges that a role holds, by itself and by the roles that it has."""

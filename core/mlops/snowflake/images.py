@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from mlops.errors import AccountError
+from mlops.image.listing import PUSH, ListedImage, listed_as
 from mlops.image.path import ImagePath
 from mlops.snowflake.session import SnowflakeSession
 
@@ -54,18 +54,44 @@ def pinned_image(session: SnowflakeSession, image: str) -> str:
     An image that has a digest already, or is in no repository of the account, is returned as it is.
 
     Raises:
-        AccountError: the repository has no image of this name and tag, or is not to be had.
+        MissingError: there is no such repository, or it has no image of this name and tag.
+        AccountError: the repository is not to be had.
     """
     path = ImagePath.parsed(image)
     if path is None:
         return image
-    from mlops.snowflake.refusals import refusals
+    from mlops.snowflake.refusals import MissingError
 
-    repository = session.root.databases[path.database].schemas[path.schema].image_repositories[path.repository]
-    mend = "push the image first: mlops image push; the role needs READ on the repository"
-    with refusals(f"the images of {'.'.join(path[:3])}", hint=mend):
-        images = list(repository.list_images_in_repository())
-    for one in images:
-        if one.image_name == path.name and path.tag in (one.tags or "").split(","):
-            return f"{image}@{one.digest}" if one.digest else image
-    raise AccountError(f"there is no image {image}", hint="mlops image build, then mlops image push")
+    place = ".".join(path[:3]).upper()
+    images = listed_images(session, path.database, path.schema, path.repository)
+    if images is None:
+        raise MissingError(
+            f"there is no image repository {place} yet that the role may see",
+            hint=f"mlops deploy creates it where the target owns it; then {PUSH}",
+        )
+    found = listed_as(images, path)
+    if found is None:
+        raise MissingError(f"image {image} is not pushed yet", hint=PUSH)
+    return f"{image}@{found.digest}" if found.digest else image
+
+
+def listed_images(
+    session: SnowflakeSession, database: str, schema: str, repository: str
+) -> tuple[ListedImage, ...] | None:
+    """Return the images of a repository; None if there is none that the role may see.
+
+    Raises:
+        AccountError: they cannot be listed.
+    """
+    from mlops.snowflake.refusals import MissingError, refusals
+
+    there = session.root.databases[database].schemas[schema].image_repositories[repository]
+    try:
+        with refusals(f"the images of {database}.{schema}.{repository}", hint="the role needs READ on the repository"):
+            found = list(there.list_images_in_repository())
+    except MissingError:
+        return None
+    return tuple(
+        ListedImage(one.image_name or "", tuple(tag.strip() for tag in (one.tags or "").split(",")), one.digest or None)
+        for one in found
+    )

@@ -9,9 +9,11 @@ from snowflake.core.exceptions import NotFoundError
 from snowflake.core.grant import Grantees
 
 from mlops.compile.privileges import HeldPrivilege
+from mlops.image.listing import ListedImage
 from mlops.operate.inspection import PoolState, Visitor
 from mlops.snowflake.event_tables import event_table
 from mlops.snowflake.identifiers import quoted, stored_parts
+from mlops.snowflake.images import listed_images
 from mlops.snowflake.refusals import refusals
 
 if TYPE_CHECKING:
@@ -61,20 +63,9 @@ class SnowflakeInspection:
             found.instance_family,
         )
 
-    def images(self, database: str, schema: str, repository: str) -> frozenset[str] | None:
-        """Return the paths of a repository's images, each with its tag; None if there is no such repository to see."""
-        repositories = self._session.root.databases[quoted(database)].schemas[quoted(schema)].image_repositories
-        listed = _found(
-            lambda: list(repositories[quoted(repository)].list_images_in_repository()), f"images of {repository}"
-        )
-        if listed is None:
-            return None
-        paths = set()
-        for image in listed:
-            path = "/" + (image.image_path or "").lstrip("/")
-            name = path.rpartition("/")[2]
-            paths.add(path if ":" in name else f"{path}:{image.tags or 'latest'}")
-        return frozenset(paths)
+    def images(self, database: str, schema: str, repository: str) -> tuple[ListedImage, ...] | None:
+        """Return the images of a repository; None if there is no such repository to see."""
+        return listed_images(self._session, quoted(database), quoted(schema), quoted(repository))
 
     def held(self, role: str) -> list[HeldPrivilege]:
         """Return the privileges that a role holds, by itself and by the roles that it has."""

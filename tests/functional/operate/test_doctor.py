@@ -124,7 +124,7 @@ def test_an_image_that_the_repository_lacks_is_found(clinic: Clinic) -> None:
         clinic.sql("DROP IMAGE REPOSITORY APP.PUBLIC.MLOPS_IMAGES")
 
     assert there["image /app/public/mlops_images/mlops:latest"] == "ok"
-    assert missing == ["mlops image build and mlops image push"]
+    assert missing == ["mlops image build, then mlops image push"]
 
 
 def test_the_event_table_that_keeps_the_logs_is_named(clinic: Clinic) -> None:

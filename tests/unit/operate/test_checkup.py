@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlops.compile.privileges import HeldPrivilege
 from mlops.errors import AccountError
+from mlops.image.listing import ListedImage
 from mlops.operate.checkup import Finding, check_account, check_packages, failed
 from mlops.operate.inspection import PoolState, Visitor
 
@@ -31,7 +32,7 @@ class Account:
     def pool(self, name: str) -> PoolState | None:
         return None
 
-    def images(self, database: str, schema: str, repository: str) -> frozenset[str] | None:
+    def images(self, database: str, schema: str, repository: str) -> tuple[ListedImage, ...] | None:
         return None
 
     def held(self, role: str) -> list[HeldPrivilege]:
