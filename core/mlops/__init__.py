@@ -1,4 +1,4 @@
-"""What a plugin author imports from mlops: everything named here is public, and nothing else is.
+"""What plugins, notebooks and scripts import from mlops: everything named here is public, and nothing else is.
 
 Each name is imported from its module when it is first used, so that ``from mlops import node`` in a plugin costs
 the module of ``node`` alone.
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlops.nodes import Endpoint, Node, Partitions, Resources, Retries, Serving
     from mlops.pipeline import Cron, Interval, Pipeline, Stream
     from mlops.plugins.hookspecs import hookimpl
+    from mlops.runs.results import Outcome
+    from mlops.workspace import RunFailedError, Workspace
 
 __version__ = "0.1.0"
 
@@ -29,13 +31,16 @@ __all__ = [
     "Interval",
     "MlopsError",
     "Node",
+    "Outcome",
     "Partitions",
     "Pipeline",
     "Resources",
     "Retries",
+    "RunFailedError",
     "Serializer",
     "Serving",
     "Stream",
+    "Workspace",
     "__version__",
     "hide_credentials",
     "hookimpl",
@@ -50,13 +55,16 @@ _HOMES = {
     "Interval": "mlops.pipeline",
     "MlopsError": "mlops.errors",
     "Node": "mlops.nodes",
+    "Outcome": "mlops.runs.results",
     "Partitions": "mlops.nodes",
     "Pipeline": "mlops.pipeline",
     "Resources": "mlops.nodes",
     "Retries": "mlops.nodes",
+    "RunFailedError": "mlops.workspace",
     "Serializer": "mlops.datasets.serializers",
     "Serving": "mlops.nodes",
     "Stream": "mlops.pipeline",
+    "Workspace": "mlops.workspace",
     "hide_credentials": "mlops.credentials",
     "hookimpl": "mlops.plugins.hookspecs",
     "node": "mlops.declaration",

@@ -9,6 +9,7 @@ import pytest
 import snowflake.connector
 from mlops_embedded import EmbeddedSnowflake
 
+from mlops import Workspace
 from mlops.datasets.tables import EXTENSION, table_name
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -50,6 +51,16 @@ def test_a_table_dataset_is_committed_read_and_reused_and_only_its_note_is_on_th
     assert {row["state"] for row in again["nodes"]} == {"reused"}
     with snowflake.connector.connect(**project[1].connection) as connection:
         assert connection.cursor().execute(f"SELECT SUM(AMOUNT) FROM {note['table']}").fetchone() == (499500.0,)
+
+
+def test_a_notebook_loads_a_table_of_a_run_with_a_session_that_ends_with_its_workspace(environment, project):
+    run(environment, project)
+
+    with Workspace(project[0]) as workspace:
+        totals = workspace.load("totals", as_type="pandas")
+        rows = workspace.load("totals").count()
+
+    assert (totals["AMOUNT"].sum(), rows) == (499500.0, 3)
 
 
 def test_other_rows_run_what_reads_them_again_and_a_run_has_tables_of_its_own(environment, project):

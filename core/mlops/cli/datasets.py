@@ -11,7 +11,7 @@ from mlops.cli.output import print_json, print_table
 from mlops.cli.runs import dataset_row
 from mlops.errors import UnknownNameError
 from mlops.quantities import size
-from mlops.runs.history import open_run
+from mlops.runs.history import open_run, run_with
 
 
 @click.group()
@@ -54,16 +54,15 @@ def list_datasets(run_name: str, as_json: bool) -> None:
 @click.option(
     "--run",
     "run_name",
-    default="latest",
     metavar="RUN",
-    help="The run to look at.",
+    help="The run to look at; without it the newest one that has written the dataset.",
     shell_complete=options.complete_runs,
 )
 @click.option(
     "-n", "--rows", type=click.IntRange(min=0), default=10, show_default=True, help="How many rows of a table."
 )
 @options.as_json
-def show_dataset(name: str, run_name: str, rows: int, as_json: bool) -> None:
+def show_dataset(name: str, run_name: str | None, rows: int, as_json: bool) -> None:
     """Show the schema and the head of a dataset.
 
     \b
@@ -75,11 +74,14 @@ def show_dataset(name: str, run_name: str, rows: int, as_json: bool) -> None:
 
     from mlops.datasets.preview import preview
 
-    outcome, manifests = open_run(options.project(), run_name)
-    found = {record.name: (record, manifest) for manifest in manifests for record in manifest.outputs}
-    if name not in found:
-        raise UnknownNameError(kind=f"dataset in run {outcome.run.run_id}:", name=name, known=found)
-    record, manifest = found[name]
+    if run_name is None:
+        outcome, manifest, record = run_with(options.project(), name)
+    else:
+        outcome, manifests = open_run(options.project(), run_name)
+        found = {record.name: (record, manifest) for manifest in manifests for record in manifest.outputs}
+        if name not in found:
+            raise UnknownNameError(kind=f"dataset in run {outcome.run.run_id}:", name=name, known=found)
+        record, manifest = found[name]
     look = preview(Path(outcome.run.folder, record.path), record, rows)
     if as_json:
         print_json(

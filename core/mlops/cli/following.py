@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlops.cli.progress import MARKS
 from mlops.quantities import duration
 from mlops.runs.outcome import NodeOutcome, RunOutcome, State
+from mlops.runs.progress import MARKS
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,27 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from mlops.nodes import Node
-from mlops.quantities import duration
 from mlops.runs.outcome import NodeOutcome, State
+from mlops.runs.progress import ProgressLines, line_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-MARKS = {
-    State.SUCCEEDED: "✓",
-    State.REUSED: "↺",
-    State.FAILED: "✗",
-    State.SKIPPED: "–",
-    State.STOPPED: "■",
-    State.RUNNING: "▶",
-    State.PENDING: "·",
-}
 
 
 class ProgressView(Protocol):
@@ -50,23 +41,7 @@ def progress_of(nodes: Sequence[Node], *, quiet: bool) -> ProgressView:
         return _Nothing()
     if sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb":
         return _Bars(nodes)
-    return _Lines(nodes)
-
-
-def line_of(node: Node, outcome: NodeOutcome, retry_in: float | None) -> str:
-    """Return what became of a node as one line."""
-    words = [MARKS[outcome.state], node.name]
-    if outcome.seconds is not None and outcome.state is not State.REUSED:
-        words.append(duration(outcome.seconds))
-    elif outcome.state is State.REUSED:
-        words.append("reused:")
-    if outcome.error is not None:
-        words.append(f"{outcome.error.type}: {outcome.error.message.partition(chr(10))[0]}")
-    if outcome.reason:
-        words.append(outcome.reason)
-    if retry_in is not None:
-        words.append(f"(attempt {outcome.attempt} of {node.retries.count + 1}; next in {duration(retry_in)})")
-    return " ".join(words)
+    return _Lines(nodes, partial(click.echo, err=True))
 
 
 class _Nothing:
@@ -83,24 +58,14 @@ class _Nothing:
         return
 
 
-class _Lines:
-    """One line when a node starts and one when it ends, with how far the run is."""
-
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        self._total, self._done = len(nodes), 0
+class _Lines(ProgressLines):
+    """Lines on standard error."""
 
     def __enter__(self) -> _Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
         return
-
-    def node_started(self, node: Node, attempt: int) -> None:
-        click.echo(f"[{self._done}/{self._total}] {MARKS[State.RUNNING]} {node.name}", err=True)
-
-    def node_ended(self, node: Node, outcome: NodeOutcome, retry_in: float | None) -> None:
-        self._done += retry_in is None
-        click.echo(f"[{self._done}/{self._total}] {line_of(node, outcome, retry_in)}", err=True)
 
 
 class _Bars:

@@ -10,12 +10,13 @@ import click
 
 from mlops.cli import options
 from mlops.cli.output import moment, paint, print_json
-from mlops.cli.progress import MARKS, progress_of
+from mlops.cli.progress import progress_of
 from mlops.credentials import hide_credentials
 from mlops.errors import ParameterError
 from mlops.graph import Graph
 from mlops.quantities import duration, number
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunOutcome, State
+from mlops.runs.progress import MARKS
 
 LAST_LINES = 12
 """How many lines of a failed node's log are shown."""

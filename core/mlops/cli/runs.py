@@ -10,7 +10,6 @@ import click
 from mlops.cli import options
 from mlops.cli.comparison import compare
 from mlops.cli.output import moment, paint, print_json, print_table
-from mlops.cli.progress import MARKS
 from mlops.cli.prune import prune
 from mlops.cli.run import run_row, shown
 from mlops.credentials import hide_credentials
@@ -18,6 +17,7 @@ from mlops.datasets.manifest import DatasetRecord
 from mlops.quantities import duration, number, size
 from mlops.runs.history import open_run, recorded_runs
 from mlops.runs.outcome import RunOutcome
+from mlops.runs.progress import MARKS
 
 _target = options.target_for("Runs in Snowflake of what is deployed to this target.")
 

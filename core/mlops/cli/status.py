@@ -12,7 +12,6 @@ import click
 from mlops.cli import options
 from mlops.cli.account import operations_of, pipeline_in, pipelines_in, place_of
 from mlops.cli.output import moment, paint, print_json, print_table
-from mlops.cli.progress import MARKS
 from mlops.cli.run import run_row
 from mlops.quantities import duration
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from mlops.operate.status import PipelineStatus
     from mlops.project import Project
     from mlops.runs.outcome import RunOutcome
+from mlops.runs.progress import MARKS
 
 
 @click.command()

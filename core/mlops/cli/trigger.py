@@ -12,11 +12,11 @@ from mlops.cli import options
 from mlops.cli.account import operations_of, pipeline_in
 from mlops.cli.following import watch
 from mlops.cli.output import paint, print_json
-from mlops.cli.progress import MARKS
 from mlops.cli.run import LAST_LINES, parameters, run_row
 from mlops.errors import AccountError
 from mlops.quantities import duration
 from mlops.runs.outcome import RunOutcome, State
+from mlops.runs.progress import MARKS
 
 if TYPE_CHECKING:
     from mlops.operate.deployed import DeployedPipeline

@@ -24,14 +24,42 @@ if TYPE_CHECKING:
 _DIGITS = 8
 """How much of the hash of a distribution's code tells it from another."""
 
+_MOST = 1000
+"""How many runs, the newest first, are looked through for a dataset."""
 
-def recorded_runs(project: Project, *, pipeline: str | None = None, limit: int = 20) -> list[RunOutcome]:
-    """Return the newest runs, newest first, without their nodes; none where nothing has run."""
+
+def recorded_runs(
+    project: Project, *, pipeline: str | None = None, limit: int = 20, nodes: bool = False
+) -> list[RunOutcome]:
+    """Return the newest runs, newest first, without their nodes unless these are asked for; none where nothing has run."""
     data = project.settings.data
     if not _has_records(data):
         return []
+    alive = partial(is_alive, data)
     with RunRecords(data) as records:
-        return records.runs(pipeline=pipeline, limit=limit, alive=partial(is_alive, data))
+        found = records.runs(pipeline=pipeline, limit=limit, alive=alive)
+        return [records.run(one.run.run_id, alive=alive) for one in found] if nodes else found
+
+
+def run_with(
+    project: Project, dataset: str, *, pipeline: str | None = None
+) -> tuple[RunOutcome, Manifest, DatasetRecord]:
+    """Return the newest run that has committed a dataset, with its record and the manifest that holds it.
+
+    Raises:
+        UnknownNameError: none has.
+    """
+    from mlops.datasets.store import FileStore
+
+    known: set[str] = set()
+    for run in recorded_runs(project, pipeline=pipeline, limit=_MOST):
+        for manifest in FileStore(run.run.folder, project.serializers).manifests().values():
+            for record in manifest.outputs:
+                if record.name == dataset:
+                    return run, manifest, record
+                known.add(record.name)
+    hint = None if known else "nothing has run here yet: mlops run PIPELINE"
+    raise UnknownNameError(kind="dataset in any run:", name=dataset, known=known, hint=hint)
 
 
 def open_run(project: Project, name: str, *, pipeline: str | None = None) -> tuple[RunOutcome, list[Manifest]]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlops.deploy.in_memory import InMemoryAccount
+    from mlops.runs.results import Outcome
     from mlops.testing.checking import check
     from mlops.testing.findings import Finding, Report
     from mlops.testing.golden import Golden
-    from mlops.testing.outcome import Outcome
     from mlops.testing.project import TemporaryProject
     from mlops.testing.target import Deployed
 
@@ -24,7 +24,7 @@ _HOMES = {
     "Finding": "mlops.testing.findings",
     "Golden": "mlops.testing.golden",
     "InMemoryAccount": "mlops.deploy.in_memory",
-    "Outcome": "mlops.testing.outcome",
+    "Outcome": "mlops.runs.results",
     "Report": "mlops.testing.findings",
     "TemporaryProject": "mlops.testing.project",
     "check": "mlops.testing.checking",

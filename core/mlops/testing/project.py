@@ -25,7 +25,7 @@ from mlops.runs.node_run import Order, Source, run_node
 from mlops.runs.outcome import RunInfo, RunOutcome, new_run_id
 from mlops.runs.preparation import LocalPreparation
 from mlops.runs.replicas import run_all_here
-from mlops.testing.outcome import Outcome
+from mlops.runs.results import Outcome
 from mlops.testing.sample import SamplePlugins
 from mlops.testing.target import NAME as TARGET
 from mlops.testing.target import SETTINGS, Deployed, deploy_in_memory
