@@ -142,13 +142,13 @@ def _plugins(project: Project) -> Iterator[Finding]:
 
 def _session(project: Project, connection: str | None) -> tuple[list[Finding], list[Finding]]:
     """Explain where the session comes from, step by step as it is looked for, and open it. Values are never shown."""
-    from mlops.container.surroundings import HINTS, MARKER, surroundings
+    from mlops.container.detection import HINTS, MARKER, detect_container
     from mlops.errors import MlopsError
     from mlops.operate.checkup import Finding
     from mlops.runs.connection import connection_for
 
     settings = project.settings
-    around = surroundings()
+    around = detect_container()
     here = [
         Finding("auth", "ok", f"{settings.auth} (from {settings.origins.get('auth', 'default')})"),
         Finding("container", "ok", f"{'yes' if around.container else 'no'}: {around.reason}"),

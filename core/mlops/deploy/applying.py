@@ -30,7 +30,7 @@ from mlops.deploy.lock import (
 from mlops.deploy.ownership import Object
 from mlops.deploy.plan import KINDS, Action, Plan, Step
 from mlops.deploy.refusals import AnotherDeployError, BlockedPlanError, DeployFailedError, MovedError
-from mlops.deploy.undo import Undo
+from mlops.deploy.rollback import Rollback
 from mlops.errors import AccountError
 
 TASK = KINDS["Task"]
@@ -116,7 +116,7 @@ class _Work:
     def __init__(self, plan: Plan, account: Account, calls: Calls, sleep: Callable[[float], None]) -> None:
         self.plan, self.account, self.calls, self._sleep = plan, account, calls, sleep
         self.root = plan.deployment.root.name
-        self.undo = Undo(plan, account, calls)
+        self.rollback = Rollback(plan, account, calls)
 
     def go(self) -> Applied:
         lock = new_lock(root_started=self.plan.start_root, suspended=self.plan.suspended)
@@ -137,14 +137,14 @@ class _Work:
                     if hold.is_lost():
                         raise LockLostError from cause
                     whole = False  # if undoing is interrupted, too
-                    whole = self.undo.all() and first
+                    whole = self.rollback.all() and first
                     stopped = not isinstance(cause, Exception)
                     raise DeployFailedError(
                         self.plan,
                         cause,
-                        kept=self.undo.kept,
-                        lost=self.undo.lost,
-                        root_suspended=self.undo.root_suspended,
+                        kept=self.rollback.kept,
+                        lost=self.rollback.lost,
+                        root_suspended=self.rollback.root_suspended,
                         stopped=stopped,
                     ) from cause
         except LockLostError:
@@ -237,7 +237,7 @@ class _Work:
         self._resume()
 
     def _suspend(self) -> None:
-        self.undo.suspended = True
+        self.rollback.suspended = True
         self.calls.one(f"suspend {self.root}", lambda: self.account.suspend(self.root))
 
     def _write(self, steps: Iterable[Step]) -> None:
@@ -249,7 +249,7 @@ class _Work:
         def write() -> None:
             if wanted is None:
                 return
-            self.undo.touch(step)
+            self.rollback.touch(step)
             if step.action is Action.CHANGE:
                 self.account.put(wanted, comment)
             else:
@@ -262,11 +262,11 @@ class _Work:
             self.account.create(wanted, comment)
         except ExistsError:
             if isinstance(wanted, ImageRepository):  # it says nothing of whose it is, and serves as it is
-                self.undo.forget(step)
+                self.rollback.forget(step)
                 return
             there = self.account.find(type(wanted), step.name)
             if there is None or there.comment != comment:  # else it is what a call made whose answer was lost
-                self.undo.forget(step)
+                self.rollback.forget(step)
                 raise
 
     def _drop(self, steps: list[Step]) -> None:
@@ -280,7 +280,7 @@ class _Work:
     def _dropping(self, step: Step) -> Call:
         def drop() -> None:
             if step.held is not None:
-                self.undo.touch(step)
+                self.rollback.touch(step)
                 self.account.drop(type(step.held.value), step.name)
 
         return Call(f"drop {step.kind} {step.name}", drop)
@@ -292,7 +292,7 @@ class _Work:
             waiting = _finalizers(self.plan, waiting)
         self.calls.all(Call(f"resume {name}", lambda name=name: self.account.resume(name)) for name in waiting)  # type: ignore[misc]
         self.calls.unblock = lambda: None  # from here on the root may be started
-        self.undo.resumed = True
+        self.rollback.resumed = True
         if whole:
             self.calls.one(f"resume {self.root} and all below it", lambda: self.account.resume_graph(self.root))
         elif self.plan.start_root:

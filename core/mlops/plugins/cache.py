@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from msgspec import DecodeError, Raw, Struct, json
 
+from mlops.plugins.cache_files import cache_file, replace_file
 from mlops.plugins.knowledge import Knowledge
-from mlops.plugins.place import cache_file, replace_file
 
 SCHEMA = 4
 

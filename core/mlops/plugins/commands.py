@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from functools import cache as remembered
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlops.plugins.cache_files import cache_file, replace_file
 from mlops.plugins.environment import environment as installed_in
-from mlops.plugins.place import cache_file, replace_file
 
 if TYPE_CHECKING:
     from mlops.plugins.knowledge import Command

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from mlops.errors import MlopsError, PluginError, closest
 from mlops.plugins import hookspecs
-from mlops.plugins.aside import Aside, Hung
 from mlops.plugins.knowledge import HookPlugin, Knowledge
 from mlops.plugins.loading import load
+from mlops.plugins.time_limit import Hung, TimeLimit
 
 SPECIFIED = tuple(name for name, value in vars(hookspecs).items() if callable(value) and hasattr(value, "mlops_spec"))
 
@@ -73,7 +73,7 @@ class Hooks:
         """``seconds`` is how long an observer may take; one that takes longer is not called again."""
         self.errors: list[HookError] = []
         self._manager: pluggy.PluginManager | None = None
-        self._aside = Aside(seconds)
+        self._limit = TimeLimit(seconds)
         self._hung: set[str] = set()
         for knowledge in known:
             for plugin in knowledge.hooks:
@@ -87,7 +87,7 @@ class Hooks:
                 continue
             asked = [arguments[name] for name in implementation.argnames]
             try:
-                self._aside.call(partial(implementation.function, *asked))
+                self._limit.call(partial(implementation.function, *asked))
             except Hung as cause:
                 self._hung.add(distribution)
                 self.errors.append(HookError(hook, distribution, f"{cause}; its observers are not called again"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from mlops.container.surroundings import Surroundings, surroundings
+from mlops.container.detection import Detection, detect_container
 from mlops.container.variables import credentials_given, place_given
 from mlops.errors import PluginError, RunError, UsageError
 from mlops.plugins.knowledge import Knowledge, implementing
@@ -95,7 +95,7 @@ def choose_connection(
         return ConnectionChoice("none", "no node asks for a service" if services != "none" else "services are none")
     if services == "embedded" and name is None:
         return _embedded(settings, known, "services are embedded") or _refuse_embedded()
-    return _chosen(settings, known, name, environ, surroundings(environ)) or ConnectionChoice("none", _NOWHERE)
+    return _chosen(settings, known, name, environ, detect_container(environ)) or ConnectionChoice("none", _NOWHERE)
 
 
 def check_packages(nodes: Iterable[Node]) -> None:
@@ -143,7 +143,7 @@ def connection_for(
     """
     if name is None and settings.chosen_services == "embedded":
         return _embedded(settings, known, "services are embedded") or _refuse_embedded()
-    choice = _chosen(settings, known, name, environ, surroundings(environ))
+    choice = _chosen(settings, known, name, environ, detect_container(environ))
     if choice is None:
         target = settings.chosen_target
         raise RunError(
@@ -159,7 +159,7 @@ def _chosen(
     known: Iterable[Knowledge],
     name: str | None,
     environ: Mapping[str, str],
-    around: Surroundings,
+    around: Detection,
 ) -> ConnectionChoice | None:
     target = settings.chosen_target
     if settings.auth == INHERITED:
@@ -184,7 +184,7 @@ def _chosen(
 
 
 def _inherited(
-    around: Surroundings, environ: Mapping[str, str], reason: str, fallback: ConnectionChoice | None
+    around: Detection, environ: Mapping[str, str], reason: str, fallback: ConnectionChoice | None
 ) -> ConnectionChoice:
     parameters = {**place_given(environ), "authenticator": "oauth"}
     connection = Connection(INHERITED, parameters, around.token_file)

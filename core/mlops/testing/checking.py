@@ -67,7 +67,7 @@ def _aside(request: Request, source: Path) -> Report:
     """Check what a folder or wheel holds, in a process that finds it installed."""
     from msgspec.structs import replace
 
-    from mlops.testing.place import installed_aside
+    from mlops.testing.installation import installed_aside
 
     with installed_aside(source) as (name, site), TemporaryDirectory(prefix="mlops-check-") as cache:
         path = [str(site), *(entry for entry in sys.path if entry)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName
-from mlops_embedded.rest.aside import aside
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, boolean, identifier, integer, number, one_of, required
 from mlops_embedded.rest.resource import CreateMode, Creation, Level, Resource, replace_properties
 from mlops_embedded.rest.routes import routes
+from mlops_embedded.rest.separate_session import separate_session
 from mlops_embedded.sql.namespaces import create_database, create_schema, drop_database, drop_schema
 from mlops_embedded.sql.session import Session
 
@@ -36,22 +36,22 @@ _SHARED = {
 
 
 def _create_database(session: Session, asked: Creation) -> bool:
-    with aside(session) as own:
+    with separate_session(session) as own:
         return create_database(own, asked.name.name, _properties(asked), **_mode(asked))
 
 
 def _drop_database(session: Session, name: ObjectName) -> None:
-    with aside(session) as own:
+    with separate_session(session) as own:
         drop_database(own, name.name)
 
 
 def _create_schema(session: Session, asked: Creation) -> bool:
-    with aside(session) as own:
+    with separate_session(session) as own:
         return create_schema(own, asked.name.database or "", asked.name.name, _properties(asked), **_mode(asked))
 
 
 def _drop_schema(session: Session, name: ObjectName) -> None:
-    with aside(session) as own:
+    with separate_session(session) as own:
         drop_schema(own, name.database or "", name.name)
 
 

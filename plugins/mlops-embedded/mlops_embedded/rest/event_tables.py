@@ -7,10 +7,10 @@ from typing import Any
 from starlette.routing import Route
 
 from mlops_embedded.catalog import Document, ObjectName
-from mlops_embedded.rest.aside import aside
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, boolean, identifier, integer, list_of, required, text
 from mlops_embedded.rest.resource import Action, CreateMode, Creation, Level, Resource, store
 from mlops_embedded.rest.routes import routes
+from mlops_embedded.rest.separate_session import separate_session
 from mlops_embedded.rest.statements import register_create, register_drop, register_show
 from mlops_embedded.server.resources import ApiRequest, bad_request
 from mlops_embedded.sql.session import Session
@@ -31,7 +31,7 @@ _READ_ONLY = (
 def _create(session: Session, asked: Creation) -> bool:
     created = store(session, "event_table", asked)
     if created:
-        with aside(session) as own:
+        with separate_session(session) as own:
             _create_rows(own, asked.name, or_replace=asked.mode is CreateMode.OR_REPLACE)
     return created
 
@@ -51,7 +51,7 @@ def _create_rows(session: Session, name: ObjectName, *, or_replace: bool) -> Non
 
 def _drop(session: Session, name: ObjectName) -> None:
     session.catalog.delete("event_table", name)
-    with aside(session) as own:
+    with separate_session(session) as own:
         own.execute(f"DROP TABLE IF EXISTS {name}")
 
 
@@ -60,12 +60,12 @@ def _rename(session: Session, table: Document, request: ApiRequest) -> None:
         raise bad_request("query parameter targetName is missing")
     new = ObjectName(table.name.database, table.name.schema, identifier(request.query["targetName"], "targetName"))
     session.catalog.rename("event_table", table.name, new)
-    with aside(session) as own:
+    with separate_session(session) as own:
         own.execute(f"ALTER TABLE {table.name} RENAME TO {new}")
 
 
 def _shown(session: Session, table: Document) -> dict[str, Any]:
-    with aside(session) as own:
+    with separate_session(session) as own:
         rows = int(own.scalar(f"SELECT COUNT(*) FROM {table.name}"))
     return {
         "rows": rows,

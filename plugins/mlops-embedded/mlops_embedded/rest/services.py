@@ -15,7 +15,6 @@ from mlops_embedded.jobs.placing import check_name
 from mlops_embedded.jobs.runner import runner_of
 from mlops_embedded.jobs.service import KIND, Scale, Service, ServiceRequest
 from mlops_embedded.jobs.statements import run_job
-from mlops_embedded.rest.aside import aside
 from mlops_embedded.rest.fields import (
     READ_ONLY,
     Field,
@@ -38,6 +37,7 @@ from mlops_embedded.rest.routes import (
     success,
     whole_number,
 )
+from mlops_embedded.rest.separate_session import separate_session
 from mlops_embedded.server.resources import ApiAnswer, ApiRequest, bad_request, endpoint
 from mlops_embedded.sql.session import Session
 
@@ -75,7 +75,7 @@ _JOB_BODY = Record(_JOB)
 
 def _request(session: Session, name: ObjectName, properties: dict[str, Any]) -> ServiceRequest:
     """Return what a body asks for, job or service; a specification on a stage is read now."""
-    with aside(session, name.database, name.schema) as own:
+    with separate_session(session, name.database, name.schema) as own:
         specification = _specification(own, properties["spec"])
     return ServiceRequest(
         name,
@@ -94,7 +94,7 @@ def _create(session: Session, asked: Creation) -> bool:
     if asked.mode is CreateMode.IF_NOT_EXISTS and session.catalog.find(KIND, asked.name) is not None:
         return False
     request = _request(session, asked.name, asked.properties)
-    with aside(session, asked.name.database, asked.name.schema) as own:
+    with separate_session(session, asked.name.database, asked.name.schema) as own:
         runner_of(session.account).create(own, replace(request, scale=Scale(**check_scale(asked.properties))))
     return True
 
@@ -163,7 +163,7 @@ def _execute_job(session: Session, request: ApiRequest) -> ApiAnswer:
     check_name(name)
     SERVICE.require_scope(session, name, "CREATE SERVICE")
     asked = replace(_request(session, name, properties), is_async=bool(properties["is_async_job"]))
-    with aside(session, name.database, name.schema) as own:
+    with separate_session(session, name.database, name.schema) as own:
         return success(run_job(own, asked))
 
 

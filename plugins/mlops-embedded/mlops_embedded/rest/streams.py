@@ -6,10 +6,10 @@ from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName, parse_name, quote
 from mlops_embedded.errors import syntax_error, unknown_here
-from mlops_embedded.rest.aside import aside
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, Union, boolean, identifier, one_of, required
 from mlops_embedded.rest.resource import Creation, Level, Resource, replace_properties, store
 from mlops_embedded.rest.routes import routes
+from mlops_embedded.rest.separate_session import separate_session
 from mlops_embedded.rest.statements import register_alter, register_create, register_drop, register_show
 from mlops_embedded.sql import streams
 from mlops_embedded.sql.access import require_on_relation
@@ -55,7 +55,7 @@ def _create(session: Session, asked: Creation) -> bool:
     require_on_relation(session, source, "SELECT")
     properties = {**asked.properties, "stream_source": {**said, "database_name": database, "schema_name": schema}}
     asked = Creation(asked.name, properties, asked.mode)
-    with aside(session) as own, session.catalog.transaction():
+    with separate_session(session) as own, session.catalog.transaction():
         parts = [source.database, source.schema, source.name]
         created = store(session, "stream", asked, source=parts, append_only=said["append_only"])
         if created:
@@ -70,7 +70,7 @@ def _alter(session: Session, stream: Document, properties: dict[str, Any]) -> No
 
 def _drop(session: Session, name: ObjectName) -> None:
     session.catalog.delete("stream", name)
-    with aside(session) as own:
+    with separate_session(session) as own:
         streams.forget(own, name)
 
 

@@ -9,8 +9,8 @@ from starlette.routing import Route
 from mlops_embedded.catalog import ObjectName, quote
 from mlops_embedded.catalog.grants import Securable, privileges_on
 from mlops_embedded.errors import does_not_exist, unknown_here
-from mlops_embedded.rest.aside import aside
 from mlops_embedded.rest.routes import object_name, only_parameters, read_filter, success
+from mlops_embedded.rest.separate_session import separate_session
 from mlops_embedded.server.resources import ApiAnswer, ApiRequest, endpoint
 from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.relations import Relation, columns, find_relation, relations
@@ -57,7 +57,7 @@ def _fetch(session: Session, request: ApiRequest) -> ApiAnswer:
 
 def _drop(session: Session, request: ApiRequest) -> ApiAnswer:
     only_parameters(request, {"ifExists"})
-    with aside(session) as own:
+    with separate_session(session) as own:
         return success(drop_relation(own, object_name(request), "TABLE", if_exists=request.flag("ifExists")).message)
 
 

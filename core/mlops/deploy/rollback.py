@@ -1,4 +1,4 @@
-"""Undoing: what a deploy wrote before it failed is put back, and what cannot be is told."""
+"""Rollback: what a deploy wrote before it failed is put back, and what cannot be is told."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlops.errors import AccountError
 _ORDER = ("Service", "ServiceFunction", "Stage", "ImageRepository", "ComputePool")
 
 
-class Undo:
+class Rollback:
     """What was touched, and the way back.
 
     ``kept`` is filled with what could not be put back, ``lost`` with what came back without its history, in words.

@@ -1,4 +1,4 @@
-"""Surroundings: whether this process runs in a container of Snowflake, and what says so."""
+"""Detection: whether this process runs in a container of Snowflake, and what says so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HINTS = ("SNOWFLAKE_CONTAINER_RUNTIME", "SNOWFLAKE_SERVICE_NAME", "SNOWFLAKE_TAS
 """Variables that say "container" where Snowflake's own marker is not set."""
 
 
-class Surroundings(Struct, frozen=True):
+class Detection(Struct, frozen=True):
     """Where this process runs. ``reason`` says what was seen, for the log and ``mlops doctor``."""
 
     container: bool
@@ -21,9 +21,9 @@ class Surroundings(Struct, frozen=True):
     token_file: str = TOKEN_FILE
 
 
-def surroundings(
+def detect_container(
     environ: Mapping[str, str] = os.environ, exists: Callable[[str], bool] = os.path.exists
-) -> Surroundings:
+) -> Detection:
     """Return where this process runs, from its variables and from whether a token file is there.
 
     ``SNOWFLAKE_TOKEN_FILE`` names the token file where it is not Snowflake's own place, as for processes that stand for
@@ -34,13 +34,13 @@ def surroundings(
     """
     token_file = environ.get("SNOWFLAKE_TOKEN_FILE") or TOKEN_FILE
     if MARKER in environ:
-        return Surroundings(True, f"{MARKER} is set, as in every container of Snowflake", token_file)
+        return Detection(True, f"{MARKER} is set, as in every container of Snowflake", token_file)
     token, host = exists(token_file), bool(environ.get("SNOWFLAKE_HOST"))
     if token and host:
-        return Surroundings(True, f"there is a token file {token_file} and SNOWFLAKE_HOST is set", token_file)
+        return Detection(True, f"there is a token file {token_file} and SNOWFLAKE_HOST is set", token_file)
     if hint := next((name for name in HINTS if environ.get(name)), None):
-        return Surroundings(True, f"{hint} is set", token_file)
+        return Detection(True, f"{hint} is set", token_file)
     missing = (
         f"{token_file} is there, but SNOWFLAKE_HOST is not set" if token else f"there is no token file {token_file}"
     )
-    return Surroundings(False, f"neither {MARKER} nor {', '.join(HINTS)} is set, and {missing}", token_file)
+    return Detection(False, f"neither {MARKER} nor {', '.join(HINTS)} is set, and {missing}", token_file)

@@ -9,7 +9,7 @@ from mlops_embedded.sql.session import Session
 
 
 @contextmanager
-def aside(session: Session, database: str | None = None, schema: str | None = None) -> Iterator[Session]:
+def separate_session(session: Session, database: str | None = None, schema: str | None = None) -> Iterator[Session]:
     """Open a session of the same user and role, with a DuckDB connection of its own, for one piece of work."""
     own = session.account.open_session(
         session.principal, role=session.role, warehouse=session.warehouse, database=database, schema=schema

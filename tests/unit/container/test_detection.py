@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.container.surroundings import HINTS, MARKER, TOKEN_FILE, surroundings
+from mlops.container.detection import HINTS, MARKER, TOKEN_FILE, detect_container
 from mlops.container.variables import credentials_given, names_given
 from mlops.errors import RunError, UsageError
 from mlops.plugins.knowledge import HookPlugin, Knowledge
@@ -37,7 +37,7 @@ PASSWORD = {"SNOWFLAKE_ACCOUNT": "acct", "SNOWFLAKE_USER": "ana", "SNOWFLAKE_PAS
     ],
 )
 def test_a_container_is_recognised_with_the_reason(environ, token, container, said) -> None:
-    found = surroundings(environ, lambda path: token and path == TOKEN_FILE)
+    found = detect_container(environ, lambda path: token and path == TOKEN_FILE)
 
     assert found.container is container
     assert said in found.reason
@@ -46,7 +46,7 @@ def test_a_container_is_recognised_with_the_reason(environ, token, container, sa
 def test_a_process_that_stands_for_a_container_names_its_token_file() -> None:
     environ = {"SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_TOKEN_FILE": "/job/token"}
 
-    found = surroundings(environ, lambda path: path == "/job/token")
+    found = detect_container(environ, lambda path: path == "/job/token")
 
     assert (found.container, found.token_file) == (True, "/job/token")
 

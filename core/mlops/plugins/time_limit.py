@@ -16,7 +16,7 @@ class Hung(Exception):
     """A call did not come back within its time; its thread was left behind."""
 
 
-class Aside:
+class TimeLimit:
     """Makes calls for a thread that will not wait for ever."""
 
     def __init__(self, seconds: float) -> None:

@@ -1,8 +1,10 @@
+"""Files of the plugin cache: whole or not there, and readable where another user runs what an image holds."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
-from mlops.plugins.place import replace_file
+from mlops.plugins.cache_files import replace_file
 
 
 def test_what_an_image_has_looked_up_at_its_build_another_user_may_read(tmp_path: Path) -> None:
