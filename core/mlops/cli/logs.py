@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     shell_complete=options.complete_pipelines,
 )
 @click.option("--run", "run", metavar="RUN", help='A run, by its id or a part of it; "latest" for the newest.')
-@click.option("-f", "--follow", is_flag=True, help="Show what is added until the node ends.")
+@click.option("-f", "--follow", is_flag=True, help="Wait for the node to start, and show what is added until it ends.")
 @click.option(
     "-n", "--lines", type=click.IntRange(1, 10_000), default=200, show_default=True, help="How many, the last ones."
 )
@@ -47,6 +48,8 @@ def logs(
 ) -> None:
     """Show the log of a NODE: of the newest run in which it has started, or of --run.
 
+    With -f the newest run is that which goes on: the command waits until the node has started in it.
+
     It is read from the container while that is there, and after that from the account's event table. A node that serves
     is a service, and has one log.
 
@@ -56,6 +59,7 @@ def logs(
       mlops logs train_model -f --target prod
     """
     from mlops.errors import UnknownNameError
+    from mlops.operate.awaiting import awaited_task_run
     from mlops.operate.deployed import task_of
     from mlops.operate.logs import follow_log, node_log, service_of, task_run_of
 
@@ -71,7 +75,11 @@ def logs(
             _tell_service(operations, service, lines=lines, instance=instance, follow=follow, raw=raw, as_json=as_json)
             return
         full = next(one for one in task.nodes if node in (one, one.rpartition(":")[2]))
-        row = task_run_of(operations, found, task, run, node=node)
+        if follow:
+            target_name, tell = project.settings.target, partial(click.echo, err=True)
+            row = awaited_task_run(operations, found, task, run, node=full, target=target_name, tell=tell)
+        else:
+            row = task_run_of(operations, found, task, run, node=node)
         alone = len(task.nodes) == 1
         if not as_json:
             click.echo(f"{found.name} {found.short(full)}, run {row.run}, attempt {row.attempt}", err=True)

@@ -14,7 +14,7 @@ import yaml
 
 from mlops.deploy.ownership import Ownership, comment_of
 
-from .conftest import IMAGE, Shop, create, line, sales
+from .conftest import IMAGE, Shop, create, job, line, sales
 
 TASKS = "/api/v2/databases/EMBEDDED/schemas/PUBLIC/tasks"
 
@@ -223,14 +223,34 @@ def test_logs_outlive_their_container_and_their_job(shop: Shop) -> None:
     assert after["lines"][0]["level"] == "INFO"
 
 
-def test_logs_that_are_followed_end_with_the_node(shop: Shop) -> None:
+@pytest.fixture
+def slow(shop: Shop) -> Iterator[None]:
+    """The node before training takes a second."""
+    [before] = (task.definition for task in sales(shop.folder).tasks if task.name == "SALES$CLEAN")
+    shop.sql(f"ALTER TASK SALES$CLEAN MODIFY AS {job('sleep 1')}")
+    yield
+    shop.sql("ALTER TASK SALES SUSPEND")
+    shop.sql(f"ALTER TASK SALES$CLEAN MODIFY AS {before}")
+
+
+def test_logs_that_are_followed_wait_for_the_node_and_end_with_it(shop: Shop, slow: None) -> None:
     run = shop.json("trigger")["run"]
-    shop.run("logs", "load", "--run", run, "-f")
-    started_by_hand(shop)
 
     result = shop.run("logs", "train", "-f")
 
     assert [line.split()[-1] for line in result.stdout.splitlines()] == ["fitting", "fitted"]
+    assert f"waiting for train to start in run {run}" in result.stderr
+    assert f"sales train, run {run}, attempt 1" in result.stderr
+
+
+def test_logs_that_wait_for_a_node_end_with_an_error_when_its_run_does(shop: Shop, slow: None) -> None:
+    shop.flag.touch()
+    run = shop.json("trigger")["run"]
+
+    result = shop.run("logs", "report", "-f")
+
+    assert (result.code, str(result.error)) == (1, f"node 'report' did not start in run {run}: train failed")
+    assert "waiting for report to start" in result.stderr
 
 
 @pytest.fixture
