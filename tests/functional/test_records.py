@@ -166,6 +166,24 @@ def test_records_of_a_newer_mlops_are_refused_untouched(tmp_path):
         RunRecords(tmp_path)
 
 
+def test_records_of_an_older_mlops_are_kept_and_continued(tmp_path):
+    with RunRecords(tmp_path) as records:
+        records.begin(run(), NODES)
+        path = records.path
+    with sqlite3.connect(path) as database:
+        database.execute("ALTER TABLE runs DROP COLUMN given")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+
+    with RunRecords(tmp_path) as records:
+        records.begin(replace(run("later", started=200.0), given={"kit:first": {"n": 1}}), NODES)
+
+        assert [(one.run.run_id, one.run.given) for one in records.runs()] == [
+            ("later", {"kit:first": {"n": 1}}),
+            ("20261123-101500-3f9a1c", {}),
+        ]
+
+
 def test_a_parameter_that_is_named_like_a_credential_is_recorded_hidden(records, tmp_path):
     records.begin(replace(run(), parameters={"kit:first": {"n": 1, "api_key": "hunter2"}}), NODES)
     records.commit()

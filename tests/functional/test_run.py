@@ -63,6 +63,22 @@ def test_a_flaky_node_is_tried_again_until_it_works(healthy, folder):
     assert {row["node"]: row["attempt"] for row in answer["nodes"]}["kit-troubled:flaky"] == 3
 
 
+def test_a_run_is_continued_with_the_parameters_it_was_given_and_others_replace_them(healthy, folder):
+    run(healthy, folder, "numbers", "-p", "count=3", "-p", "summarise.scale=2")
+
+    told = healthy.mlops("run", "numbers", "--resume", cwd=folder).stderr.splitlines()[0]
+    _, other = run(healthy, folder, "numbers", "--resume", "-p", "scale=5")
+    _, again = run(healthy, folder, "numbers", "--resume")
+    _, new = run(healthy, folder, "numbers")
+
+    assert told.endswith("(4 nodes) with make_numbers.count=3, summarise.scale=2.0")
+    assert other["parameters"]["kit-healthy:make_numbers"]["count"] == 3
+    assert states(other)["make_table"] == "reused"
+    assert again["given"] == {"kit-healthy:make_numbers": {"count": 3}, "kit-healthy:summarise": {"scale": 5.0}}
+    assert set(states(again).values()) == {"reused"}
+    assert (new["given"], new["parameters"]["kit-healthy:make_numbers"]["count"]) == ({}, 7)
+
+
 def test_resume_runs_again_what_a_changed_parameter_touches_and_says_why_it_reuses_the_rest(healthy, folder):
     run(healthy, folder, "numbers")
 

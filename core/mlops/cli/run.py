@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from mlops.graph import Graph
 from mlops.quantities import duration, number
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunOutcome, State
 from mlops.runs.progress import MARKS
+
+if TYPE_CHECKING:
+    from mlops.runs.launch import Launch
 
 LAST_LINES = 12
 """How many lines of a failed node's log are shown."""
@@ -105,7 +108,7 @@ def run(
       mlops run churn --from train_model
       mlops run churn --resume
     """
-    from mlops.runs.launch import Launch, Request, prepare
+    from mlops.runs.launch import Request, prepare
 
     if max_workers is not None and executor is None:
         executor = "process"
@@ -124,7 +127,8 @@ def run(
     if not quiet and not as_json:
         verb = "resuming" if launch.resumed else "running"
         click.echo(
-            f"{verb} {launch.graph.pipeline.name} as {launch.run.run_id} ({len(launch.graph.nodes)} nodes)",
+            f"{verb} {launch.graph.pipeline.name} as {launch.run.run_id} ({len(launch.graph.nodes)} nodes)"
+            f"{_given(launch) if launch.resumed else ''}",
             err=True,
         )
     with progress_of(launch.graph.nodes, quiet=quiet or (as_json and not sys.stderr.isatty())) as view:
@@ -138,6 +142,16 @@ def run(
     else:
         tell_run(outcome, launch.graph)
     return 0 if outcome.state is State.SUCCEEDED else 130 if outcome.state is State.STOPPED else 1
+
+
+def _given(launch: Launch) -> str:
+    """Return in words what a run that is continued was given, before or now."""
+    told = [
+        f"{node.name}.{key}={value}"
+        for node in launch.graph.nodes
+        for key, value in hide_credentials(launch.run.given.get(node.full_name, {})).items()
+    ]
+    return f" with {', '.join(told)}" if told else ""
 
 
 def parameters(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -216,6 +230,7 @@ def run_row(outcome: RunOutcome) -> dict[str, Any]:  # Any: JSON
         "executor": run.executor,
         "resumed": run.resumed,
         "versions": dict(run.versions),
+        "given": {node: hide_credentials(values) for node, values in run.given.items()},
         "parameters": {node: hide_credentials(values) for node, values in run.parameters.items()},
         "nodes": [node_outcome_row(one) for one in outcome.nodes],
         "warnings": list(outcome.warnings),

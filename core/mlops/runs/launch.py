@@ -13,13 +13,14 @@ from mlops.datasets.manifest import DatasetRecord
 from mlops.datasets.store import FileStore
 from mlops.errors import RunError
 from mlops.graph import Graph
-from mlops.layers import Layer, settle
+from mlops.layers import Layer, given, settle
 from mlops.parameters import as_objects
 from mlops.plugins.hooks import Hooks
 from mlops.plugins.knowledge import OBSERVED_BY_RUNS
 from mlops.plugins.serializers import serializers_of
 from mlops.project import Project
 from mlops.runs.connection import Connection, ConnectionChoice, check_packages, choose_connection
+from mlops.runs.continuation import kept, merged
 from mlops.runs.executors import InlineExecutor, ProcessExecutor, processors
 from mlops.runs.lock import RunLock
 from mlops.runs.outcome import RunInfo, RunOutcome, State, new_run_id
@@ -116,11 +117,18 @@ def prepare(project: Project, request: Request) -> Launch:
     whole = project.graph(request.pipeline)
     graph = whole.part(start=request.start, end=request.end, only=request.only)
     target = settings.chosen_target
+    words = given(whole.nodes, Layer("--param", request.parameters, texts=True))
+    chosen = merged(words, given(whole.nodes, Layer("the caller", request.values)))
+    resumed = _run_to_resume(project, request, graph) if request.resume else None
+    if resumed is not None:
+        chosen = merged(kept(resumed, whole.nodes, chosen), chosen)
     layers = [
         Layer(f"pipeline {graph.pipeline.name!r}", graph.pipeline.parameters),
         Layer(f"target {target.name!r}", target.parameters),
-        Layer("--param", request.parameters, texts=True),
-        Layer("the caller", request.values),
+        Layer(
+            "the run that is continued" if resumed is not None else "--param",
+            {f"{node}.{name}": value for node, values in chosen.items() for name, value in values.items()},
+        ),
     ]
     members = {node.full_name for node in graph.nodes}
     # settled for the whole pipeline: a parameter of a node that is left out is still one of the pipeline
@@ -130,8 +138,7 @@ def prepare(project: Project, request: Request) -> Launch:
     if connection.auth_mode != "none":
         check_packages(graph.nodes)
     started = time.time()
-    resumed = _run_to_resume(project, request, graph) if request.resume else None
-    run_id = resumed or new_run_id(started)
+    run_id = new_run_id(started) if resumed is None else resumed.run_id
     versions = {node.origin.distribution: node.origin.version for node in graph.nodes}
     run = RunInfo(
         run_id=run_id,
@@ -143,6 +150,7 @@ def prepare(project: Project, request: Request) -> Launch:
         target=target.name,
         auth_mode=connection.auth_mode,
         executor=settings.executor,
+        given=chosen,
     )
     external = _external(project, graph, run, resumed is not None)
     refuse_unknown_datasets(graph, external)
@@ -181,12 +189,12 @@ def _check_inexact(graph: Graph, parameters: Mapping[str, Mapping[str, object]])
         as_objects(parameters.get(node.full_name, {}), node.parameters, hints)
 
 
-def _run_to_resume(project: Project, request: Request, graph: Graph) -> str:
+def _run_to_resume(project: Project, request: Request, graph: Graph) -> RunInfo:
     data, pipeline = project.settings.data, graph.pipeline.name
     if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
         raise RunError(f"pipeline {pipeline!r} has not run here yet", hint=f"start with: mlops run {pipeline}")
     with RunRecords(data) as records:
-        return records.find(request.resume or "latest", pipeline=pipeline)
+        return records.run(records.find(request.resume or "latest", pipeline=pipeline)).run
 
 
 def _external(project: Project, graph: Graph, run: RunInfo, resumed: bool) -> dict[str, tuple[str, DatasetRecord]]:

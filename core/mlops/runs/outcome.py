@@ -74,7 +74,7 @@ class NodeOutcome(Struct, frozen=True):
 class RunInfo(Struct, frozen=True):
     """A run as it was asked for: ``parameters`` by full name of the node, ``folder`` with its datasets.
 
-    ``resumed`` counts how often it was continued.
+    ``given`` are those of the parameters that who started it has chosen. ``resumed`` counts how often it was continued.
     """
 
     run_id: str
@@ -87,6 +87,7 @@ class RunInfo(Struct, frozen=True):
     auth_mode: str = "none"
     executor: str = "inline"
     resumed: int = 0
+    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # Any: JSON
 
 
 class RunOutcome(Struct, frozen=True):

@@ -21,13 +21,13 @@ from mlops.credentials import hide_credentials
 from mlops.errors import RunError, UnknownNameError
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, RunOutcome, State
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, state TEXT NOT NULL, started REAL NOT NULL, ended REAL,
     folder TEXT NOT NULL, target TEXT NOT NULL, auth_mode TEXT NOT NULL, executor TEXT NOT NULL,
     parameters TEXT NOT NULL, versions TEXT NOT NULL, resumed INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
-    warnings TEXT NOT NULL DEFAULT '[]'
+    warnings TEXT NOT NULL DEFAULT '[]', given TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 CREATE INDEX runs_by_start ON runs (started);
 CREATE TABLE nodes (
@@ -40,6 +40,9 @@ CREATE TABLE metrics (
 );
 CREATE INDEX metrics_by_run ON metrics (run_id, node);
 """
+
+_STEPS = {0: _TABLES, 1: "ALTER TABLE runs ADD COLUMN given TEXT NOT NULL DEFAULT '{}'"}
+"""What brings a file of an older schema to this one."""
 
 
 class RunRecords:
@@ -73,8 +76,9 @@ class RunRecords:
             )
         if version < SCHEMA:
             self._database.execute("BEGIN IMMEDIATE")
-            if self._database.execute("PRAGMA user_version").fetchone()[0] < SCHEMA:
-                for statement in _TABLES.split(";"):
+            version = self._database.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
+            if version < SCHEMA:
+                for statement in _STEPS[version].split(";"):
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {SCHEMA}")
             self._database.execute("COMMIT")
@@ -107,11 +111,11 @@ class RunRecords:
         """Record that a run starts, or starts again, with these nodes; what it had recorded of them is kept in order."""
         database = self._changing()
         database.execute(
-            """INSERT INTO runs (run_id, pipeline, state, started, folder, target, auth_mode, executor, parameters, versions)
-               VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)
+            """INSERT INTO runs (run_id, pipeline, state, started, folder, target, auth_mode, executor, parameters, versions, given)
+               VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?)
                ON CONFLICT (run_id) DO UPDATE SET state = 'running', ended = NULL, target = excluded.target,
                  auth_mode = excluded.auth_mode, executor = excluded.executor, parameters = excluded.parameters,
-                 versions = excluded.versions, resumed = resumed + 1, reason = '', warnings = '[]'""",
+                 versions = excluded.versions, given = excluded.given, resumed = resumed + 1, reason = '', warnings = '[]'""",
             (
                 run.run_id,
                 run.pipeline,
@@ -122,6 +126,7 @@ class RunRecords:
                 run.executor,
                 _text({node: hide_credentials(values) for node, values in run.parameters.items()}),
                 _text(run.versions),
+                _text({node: hide_credentials(values) for node, values in run.given.items()}),
             ),
         )
         database.executemany(
@@ -268,7 +273,7 @@ def _text(value: object) -> str:
 
 _RUN_COLUMNS = (
     "run_id, pipeline, state, started, ended, folder, target, auth_mode, executor, parameters, versions, resumed, reason,"
-    " warnings"
+    " warnings, given"
 )
 
 
@@ -276,7 +281,7 @@ def _run(
     row: Sequence[Any], nodes: Sequence[NodeOutcome], alive: Callable[[str], bool] | None
 ) -> RunOutcome:  # Any: SQL
     (run_id, pipeline, state, started, ended, folder, target, auth_mode, executor, parameters, versions, resumed, reason,
-     warnings) = row  # fmt: skip
+     warnings, given) = row  # fmt: skip
     info = RunInfo(
         run_id=run_id,
         pipeline=pipeline,
@@ -284,6 +289,7 @@ def _run(
         started=started,
         parameters=json.decode(parameters),
         versions=json.decode(versions),
+        given=json.decode(given),
         target=target,
         auth_mode=auth_mode,
         executor=executor,
