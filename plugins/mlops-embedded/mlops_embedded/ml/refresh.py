@@ -1,4 +1,4 @@
-"""Dynamic tables as they are kept and refreshed: a table whose rows are those of its query at one moment.
+"""Refreshing dynamic tables: their rows become those of their query at one moment.
 
 There is no scheduler: a table is refreshed on demand, and before it is read when its rows are older than its lag, so
 that a reader sees what Snowflake's scheduler would have made, and a test sees the same every time. A refresh replaces
@@ -7,18 +7,17 @@ all rows in one transaction of a connection of its own: readers see the rows bef
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlglot
 
 from mlops_embedded.catalog import Catalog, Document, ObjectName
 from mlops_embedded.errors import SnowflakeError, invalid_value, unknown_here
+from mlops_embedded.ml.dynamic_tables import DynamicTable, dynamic_tables
 from mlops_embedded.sql import query
 from mlops_embedded.sql.functions import query_rewrite
 from mlops_embedded.sql.relations import columns
@@ -28,92 +27,10 @@ from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind
 
 HISTORY = "dynamic_table_refresh"
-DOWNSTREAM = "DOWNSTREAM"
 _HISTORY_KEPT = timedelta(days=7)
-_FAILURES_ALLOWED = 5
 _CHAIN = "dynamic_tables_refreshing"
-_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _locks: dict[ObjectName, threading.Lock] = {}
 _locks_lock = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class DynamicTable:
-    """What the catalog keeps of a dynamic table beside what it keeps of every table. Times are seconds since 1970."""
-
-    query: str
-    namespace: tuple[str | None, str | None]
-    """The database and schema that were current when it was created: the query's unqualified names are there."""
-    target_lag: str
-    refresh_mode: str
-    refresh_mode_reason: str
-    initialize: str
-    warehouse: str
-    initialization_warehouse: str | None = None
-    cluster_by: str = ""
-    state: str = "ACTIVE"
-    data_timestamp: float | None = None
-    """As of when the rows are; None before the first refresh."""
-    attempted_at: float | None = None
-    failures: int = 0
-    """Scheduled refreshes that failed since the last refresh that did not."""
-    online: dict[str, Any] | None = None
-    """An online feature table's own facts: it is refreshed like a dynamic table, and is none by name."""
-
-    @classmethod
-    def of(cls, body: dict[str, Any]) -> DynamicTable:
-        """Read it from the body of the table's document, which has it under `dynamic`."""
-        facts = body["dynamic"]
-        return cls(**{**facts, "namespace": tuple(facts["namespace"])})
-
-    def facts(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def is_due(self, now: float) -> bool:
-        """Whether a reader at this moment would find rows older than the lag."""
-        if self.state != "ACTIVE" or self.target_lag == DOWNSTREAM:
-            return False
-        return self.attempted_at is None or now - self.attempted_at >= duration_seconds(self.target_lag)
-
-    def refreshed(self, moment: float, trigger: str, error: SnowflakeError | None) -> DynamicTable:
-        """Return what it is after a refresh; the fifth that fails in a row suspends it, as in Snowflake."""
-        if error is None:
-            return replace(self, data_timestamp=moment, attempted_at=moment, failures=0)
-        failures = self.failures + (trigger == "SCHEDULED")
-        if failures >= _FAILURES_ALLOWED:
-            return replace(self, attempted_at=moment, failures=0, state="SUSPENDED")
-        return replace(self, attempted_at=moment, failures=failures)
-
-
-def lag_seconds(text: str, *, least: int = 60) -> int:
-    """Return the seconds of a TARGET_LAG such as '5 minutes'.
-
-    Raises:
-        SnowflakeError 001008: it is no duration, or shorter than `least` seconds.
-    """
-    seconds = duration_seconds(text)
-    if seconds < least:
-        raise invalid_value(f"invalid TARGET_LAG {text!r}: the lag is at least {least} seconds")
-    return seconds
-
-
-def duration_seconds(text: str) -> int:
-    """Return the seconds of '30 seconds', '5 minutes', '30s' or '5m'."""
-    match = re.fullmatch(r"\s*(\d+)(?:\s+(second|minute|hour|day)s?|\s*([smhd]))\s*", text, re.IGNORECASE)
-    if match is None:
-        raise invalid_value(
-            f"invalid TARGET_LAG {text!r}: say '<number> seconds | minutes | hours | days', or DOWNSTREAM"
-        )
-    unit = (match[2] or match[3]).lower()
-    return int(match[1]) * next(seconds for word, seconds in _SECONDS.items() if word.startswith(unit))
-
-
-def dynamic_tables(catalog: Catalog) -> set[ObjectName]:
-    """Return the names of the account's dynamic tables."""
-    rows = catalog.rows(
-        "SELECT database, schema, name FROM documents WHERE kind = 'table' AND json_extract(body, '$.dynamic') IS NOT NULL"
-    )
-    return {ObjectName(*row) for row in rows}
 
 
 def make(session: Session, name: ObjectName, names: list[str], table: DynamicTable) -> DynamicTable:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_embedded.errors import invalid_value
 from mlops_embedded.sql.results import Data, Rowset
 from mlops_embedded.sql.statement import Statement
-from mlops_embedded.sql.tokens import Kind, Token, string_literal, string_value, tokenize
+from mlops_embedded.sql.tokens import Kind, Token, closing, string_literal, string_value, tokenize
 
 if TYPE_CHECKING:
     from mlops_embedded.sql.session import Session
@@ -129,7 +129,9 @@ def _replace_last_call(session: Session, found: Statement) -> Statement | None:
         first, parts = _qualified(found.tokens, index)
         scalar, table = _registered(_SCALARS, parts), _registered(_TABLES, parts)
         inside = _inside_table(found.tokens, first)
-        last = _closing(found.tokens, index + 1)
+        last = closing(found.tokens, index + 1)
+        if last is None:
+            raise invalid_value("a parenthesis is not closed")
         given = found.tokens[index + 2 : last]
         if table is not None and (inside or scalar is None):
             arguments = evaluate(session, table, given, found.text, _qualifier(parts, table))
@@ -187,15 +189,6 @@ def _is_select_item(tokens: tuple[Token, ...], first: int, last: int) -> bool:
 
 
 _LIST_STARTS = {"SELECT", "BY", "VALUES", "FROM", "SET", "WHERE", "ON"}
-
-
-def _closing(tokens: tuple[Token, ...], opening: int) -> int:
-    depth = 0
-    for index in range(opening, len(tokens)):
-        depth += tokens[index].is_symbol("(") - tokens[index].is_symbol(")")
-        if depth == 0:
-            return index
-    raise invalid_value("a parenthesis is not closed")
 
 
 def evaluate(

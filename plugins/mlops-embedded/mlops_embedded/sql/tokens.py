@@ -83,6 +83,16 @@ def _tokens(text: str) -> Iterator[Token]:
         yield token
 
 
+def closing(tokens: tuple[Token, ...], opening: int) -> int | None:
+    """Return where the parenthesis closes that opens at this index; None where it does not."""
+    depth = 0
+    for index in range(opening, len(tokens)):
+        depth += tokens[index].is_symbol("(") - tokens[index].is_symbol(")")
+        if depth == 0:
+            return index
+    return None
+
+
 def string_value(token_text: str) -> str:
     """Return what a `'...'` or `$$...$$` literal stands for."""
     if token_text.startswith("$$"):

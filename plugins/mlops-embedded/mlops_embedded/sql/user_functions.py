@@ -20,7 +20,7 @@ from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.show_options import read_show_options
 from mlops_embedded.sql.signatures import LANGUAGES, Signature, find, import_paths, read_dropped, read_signature, stored
 from mlops_embedded.sql.statement import Statement
-from mlops_embedded.sql.tokens import Kind, Token, tokenize
+from mlops_embedded.sql.tokens import Kind, Token, closing, tokenize
 from mlops_embedded.workers import Worker, WorkerError
 
 _FACTORIES = "mlops_embedded.workers.python_functions"
@@ -173,7 +173,9 @@ def _call_at(session: Session, found: Statement, index: int, names: set[str]) ->
     while first >= 2 and tokens[first - 1].is_symbol(".") and _stored(tokens[first - 2]):
         first -= 2
         parts = (_stored(tokens[first]), *parts)
-    last = _closing(tokens, index + 1)
+    last = closing(tokens, index + 1)
+    if last is None:
+        return None
     arguments = split_arguments(tokens[index + 2 : last])
     document = find(session, "function", parts, len(arguments))
     if document is None:
@@ -197,15 +199,6 @@ def _stored(token: Token) -> str:
     if token.kind is Kind.QUOTED:
         return token.text[1:-1].replace('""', '"')
     return token.text.upper() if token.kind is Kind.WORD else ""
-
-
-def _closing(tokens: tuple[Token, ...], opening: int) -> int:
-    depth = 0
-    for index in range(opening, len(tokens)):
-        depth += tokens[index].is_symbol("(") - tokens[index].is_symbol(")")
-        if depth == 0:
-            return index
-    return len(tokens) - 1
 
 
 def _inlined(document: Document, texts: list[str]) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 from mlops_embedded.catalog import Document, ObjectName, quote
 from mlops_embedded.catalog.tags import Tagged
-from mlops_embedded.errors import already_exists, does_not_exist, invalid_value, unknown_here, wrong_type
-from mlops_embedded.ml.dynamic_tables import refresh_history
-from mlops_embedded.ml.refresh import DynamicTable, lag_seconds, make, refresh
+from mlops_embedded.errors import already_exists, invalid_value, unknown_here
+from mlops_embedded.ml.dynamic_table_statements import refresh_history
+from mlops_embedded.ml.dynamic_tables import DynamicTable, Kind, find, is_kind, lag_seconds
+from mlops_embedded.ml.refresh import make, refresh
 from mlops_embedded.sql import relations
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import Arguments, table_function
@@ -27,6 +28,7 @@ from mlops_embedded.sql.tag_clauses import alter_tags, read_tags, set_tags
 
 _LEAST_LAG_SECONDS = 10
 _REFRESH_MODES = ("AUTO", "FULL", "INCREMENTAL")
+KIND: Kind = "online feature table"
 _SHOWN = {
     "created_on": "timestamp_ltz", "name": "text", "database_name": "text", "schema_name": "text", "rows": "fixed",
     "bytes": "fixed", "owner": "text", "target_lag": "text", "refresh_mode": "text", "refresh_mode_reason": "text",
@@ -43,10 +45,10 @@ def create_online_feature_table(session: Session, found: Statement) -> Status:
     session.catalog.get("schema", ObjectName(name.database, None, name.schema or ""))
     clauses = _clauses(session, reader)
     there = relations.find_relation(session, name)
-    if there is not None and not (found.or_replace and _is_online(there.body)):
-        if if_not_exists and _is_online(there.body):
+    if there is not None and not (found.or_replace and is_kind(there.body, KIND)):
+        if if_not_exists and is_kind(there.body, KIND):
             return Status(f"{name.name} already exists, statement succeeded.")
-        raise already_exists("online_feature_table" if _is_online(there.body) else "table", name)
+        raise already_exists("online_feature_table" if is_kind(there.body, KIND) else "table", name)
     session.commit()
     table = make(session, name, [], _defined(session, clauses))
     comment = clauses.get("comment", "")
@@ -122,28 +124,12 @@ def _defined(session: Session, clauses: dict[str, Any]) -> DynamicTable:
     )
 
 
-def _is_online(body: dict[str, Any]) -> bool:
-    return "dynamic" in body and body["dynamic"].get("online") is not None
-
-
-def _find(session: Session, name: ObjectName, *, if_exists: bool) -> Document | None:
-    document = session.catalog.find("table", name)
-    if document is not None and _is_online(document.body):
-        return document
-    there = relations.find_relation(session, name)
-    if there is not None:
-        raise wrong_type("VIEW" if there.is_view else "TABLE", "ONLINE_FEATURE_TABLE")
-    if if_exists:
-        return None
-    raise does_not_exist("online feature table", name)
-
-
 @statement("ALTER", "ONLINE", "FEATURE", "TABLE")
 def alter_online_feature_table(session: Session, found: Statement) -> Status:
     reader = found.after("ALTER", "ONLINE", "FEATURE", "TABLE")
     if_exists = reader.if_exists()
     name = session.resolve(reader.name(), "ALTER ONLINE FEATURE TABLE")
-    document = _find(session, name, if_exists=if_exists)
+    document = find(session, name, KIND, if_exists=if_exists)
     if document is None:
         return Status()
     if reader.accept("REFRESH"):
@@ -184,7 +170,9 @@ def _set(session: Session, reader: Reader, document: Document, table: DynamicTab
 def show_online_feature_tables(session: Session, found: Statement) -> Rowset:
     options = read_show_options(session, found.after("SHOW", "ONLINE", "FEATURE", "TABLES"))
     everything = relations.relations(session, options.database, options.schema)
-    return Rowset.of(_SHOWN, options.records(_shown(relation) for relation in everything if _is_online(relation.body)))
+    return Rowset.of(
+        _SHOWN, options.records(_shown(relation) for relation in everything if is_kind(relation.body, KIND))
+    )
 
 
 def _shown(relation: relations.Relation) -> dict[str, Any]:
@@ -206,7 +194,7 @@ def describe_online_feature_table(session: Session, found: Statement) -> Rowset:
     reader = found.after("DESCRIBE", "ONLINE", "FEATURE", "TABLE")
     name = session.resolve(reader.name(), "DESCRIBE ONLINE FEATURE TABLE")
     reader.finish()
-    _find(session, name, if_exists=False)
+    find(session, name, KIND, if_exists=False)
     return described(session, name)
 
 
@@ -216,7 +204,7 @@ def drop_online_feature_table(session: Session, found: Statement) -> Status:
     if_exists = reader.if_exists()
     name = session.resolve(reader.name(), "DROP ONLINE FEATURE TABLE")
     reader.finish()
-    if _find(session, name, if_exists=if_exists) is None:
+    if find(session, name, KIND, if_exists=if_exists) is None:
         return Status(f"Drop statement executed successfully ({name.name} already dropped).")
     session.commit()
     session.duckdb.execute(f"DROP TABLE {duckdb_name(name)}")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlops_embedded.errors import SnowflakeError, invalid_value
-from mlops_embedded.ml.refresh import DynamicTable, lag_seconds
+from mlops_embedded.ml.dynamic_tables import DynamicTable, lag_seconds
 
 TABLE = DynamicTable(
     query="SELECT 1",
