@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -184,13 +181,11 @@ def _line(done: int, total: int, what: str) -> None:
 @contextmanager
 def stopped_once() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM stop what is under way, and not what puts it back: only a third one ends that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    from mlops.runs.stopping import signals_handled
+
     seen = 0
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: object) -> None:
         nonlocal seen
         seen += 1
         if seen == 2:
@@ -198,10 +193,5 @@ def stopped_once() -> Iterator[None]:
         else:
             raise KeyboardInterrupt
 
-    for number in before:
-        signal.signal(number, handle)
-    try:
+    with signals_handled(handle):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

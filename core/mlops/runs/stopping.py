@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from mlops.runs.node_run import Stopped
 
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def stopped_by_signals(stop: Callable[[str], None], *, interrupt: bool) -> Iterator[None]:
@@ -17,20 +19,26 @@ def stopped_by_signals(stop: Callable[[str], None], *, interrupt: bool) -> Itera
     ``interrupt`` also raises ``Stopped`` where the program is, which ends a node that runs in this process. A second
     signal ends the process at once.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
 
     def handle(number: int, frame: object) -> None:
-        for one in numbers:
+        for one in _NUMBERS:
             signal.signal(one, signal.SIG_DFL)
         stop("stopped by Ctrl-C" if number == signal.SIGINT else "stopped by SIGTERM")
         if interrupt:
             raise Stopped
 
-    for number in numbers:
+    with signals_handled(handle):
+        yield
+
+
+@contextmanager
+def signals_handled(handle: Callable[[int, object], None]) -> Iterator[None]:
+    """Let ``handle`` answer Ctrl-C and SIGTERM while the block runs; in the main thread alone, where signals arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
+    for number in _NUMBERS:
         signal.signal(number, handle)
     try:
         yield
