@@ -52,7 +52,7 @@ def job_specification(job: Job, shared: Shared) -> Specification:
         ),
         shared,
     )
-    return specification if job.written is None else _completed(job.written, specification, job)
+    return specification if job.written is None else _completed(job.written, specification)
 
 
 def service_specification(
@@ -86,7 +86,7 @@ def service_specification(
         for one in serving.endpoints
     )
     specification = replace(specification, spec=replace(specification.spec, endpoints=endpoints))
-    return specification if job.written is None else _completed(job.written, specification, job)
+    return specification if job.written is None else _completed(job.written, specification)
 
 
 def _container(
@@ -138,7 +138,7 @@ def _specification(container: Container, shared: Shared) -> Specification:
     )
 
 
-def _completed(written: Specification, own: Specification, job: Job) -> Specification:
+def _completed(written: Specification, own: Specification) -> Specification:
     """Return a specification written by hand with what it leaves open: arguments, variables, the stage with the datasets.
 
     The container that runs the node is the one named ``main``, else the first. ``--node NAME`` as arguments, which name

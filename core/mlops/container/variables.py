@@ -59,11 +59,6 @@ def credentials_given(environ: Mapping[str, str]) -> dict[str, Any] | None:  # A
     return parameters
 
 
-def names_given(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return which variables of a connection are set, never their values."""
-    return tuple(name for name in (NAMED, *PLACE, *CREDENTIALS) if environ.get(name))
-
-
 def _given(environ: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {names[name]: environ[name] for name in names if environ.get(name)}
     if "port" in given:

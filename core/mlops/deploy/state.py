@@ -28,14 +28,13 @@ QUICK = 3
 class State(Struct, frozen=True):
     """What an account holds. ``objects`` is by kind and name; a kind that was not looked at is not in it.
 
-    ``lock`` is the newest lock of the graph with the name of its task, ``locks`` are the names of all. ``runs`` are those
+    ``lock`` is the newest lock of the graph, ``locks`` are the names of all their tasks. ``runs`` are those
     that go on or failed a short time ago, None if nobody asked.
     """
 
     role: str | None
     objects: Mapping[str, Mapping[str, Held[Any]]]  # Any: each kind holds its own
     lock: Lock | None = None
-    lock_task: Held[Task] | None = None
     locks: tuple[str, ...] = ()
     runs: tuple[GraphRun, ...] | None = None
 
@@ -111,12 +110,10 @@ def _state(account: Account, root: str, found: Mapping[str, Mapping[str, Held[An
     tasks = dict(found.get(Task.__name__, {}))
     numbers = {name: number for name in tasks if (number := lock_number(root, name)) and lock_of(tasks[name])}
     locks = sorted(numbers, key=lambda name: numbers[name])
-    newest = tasks[locks[-1]] if locks else None
     return State(
         account.role,
         {**found, Task.__name__: {name: one for name, one in tasks.items() if name not in numbers}},
-        None if newest is None else lock_of(newest),
-        newest,
+        lock_of(tasks[locks[-1]]) if locks else None,
         tuple(locks),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlops.container.detection import HINTS, MARKER, TOKEN_FILE, detect_container
-from mlops.container.variables import credentials_given, names_given
+from mlops.container.variables import credentials_given
 from mlops.errors import RunError, UsageError
 from mlops.plugins.knowledge import HookPlugin, Knowledge
 from mlops.runs.connection import ConnectionChoice, choose_connection, connection_for
@@ -154,4 +154,3 @@ def test_a_choice_never_shows_what_it_holds(tmp_path: Path) -> None:
 
     assert isinstance(choice, ConnectionChoice)
     assert "hunter2" not in f"{choice} {choice!r} {choice.connection!r}"
-    assert names_given(PASSWORD) == ("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_PASSWORD")

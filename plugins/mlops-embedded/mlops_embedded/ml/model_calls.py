@@ -34,7 +34,7 @@ def replace_model_calls(session: Session, found: Statement) -> Statement:
     """Replace every call of a model's method; a statement without one comes back as it is."""
     if not any(token.is_symbol("!") for token in found.tokens):
         return found
-    found, aliases = _without_model_aliases(session, found)
+    found, aliases = _without_model_aliases(found)
     while (call := _last_call(session, found, aliases)) is not None:
         if call.method.method.is_table:
             found = replace_table_call(session, found, call.first, call.last, call.method, _casts(call))
@@ -47,7 +47,7 @@ def replace_model_calls(session: Session, found: Statement) -> Statement:
 Aliases = dict[str, tuple[tuple[str, ...], str | None]]
 
 
-def _without_model_aliases(session: Session, found: Statement) -> tuple[Statement, Aliases]:
+def _without_model_aliases(found: Statement) -> tuple[Statement, Aliases]:
     """Take `mv AS MODEL m [VERSION v]` out of WITH, and return what each name stands for."""
     aliases: Aliases = {}
     while (span := _model_alias(found, aliases)) is not None:

@@ -27,7 +27,6 @@ from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Statement
 
 _NEVER_CAUGHT: Final = frozenset({"000002", "000604", "000630"})
-_UNKNOWN_NAME: Final = "000904"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,10 @@ def copy_into(session: Session, found: Statement) -> Rowset:
     token = reader.peek()
     if token is not None and (token.kind is Kind.LOCATION or token.text.startswith(("'@", "'snow:"))):
         return _unload(session, reader)
-    return _load(session, found, reader)
+    return _load(session, reader)
 
 
-def _load(session: Session, found: Statement, reader: Reader) -> Rowset:
+def _load(session: Session, reader: Reader) -> Rowset:
     table = relations.get_relation(session, session.resolve(reader.name(), "COPY INTO")).name
     columns = _column_list(reader)
     reader.expect("FROM")

@@ -60,8 +60,3 @@ def lookup(found: Statement) -> Entry | None:
     """Return the entry with the longest match, or None."""
     words = found.words
     return next((e for n in range(len(words), 0, -1) if (e := _TABLE.get(words[:n])) is not None), None)
-
-
-def known_statements() -> list[str]:
-    """Return every registered statement, sorted, for documentation and messages."""
-    return sorted(" ".join(words) for words in _TABLE)

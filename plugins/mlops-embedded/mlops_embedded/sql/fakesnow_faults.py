@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from sqlglot import Expr, exp
 
 if TYPE_CHECKING:
-    from mlops_embedded.sql.session import Session
+    pass
 
 
-def before_transforms(session: Session, expression: Expr) -> Expr:
+def before_transforms(expression: Expr) -> Expr:
     """Return the parsed Snowflake statement in a form that fakesnow's transforms take."""
     for each in list(expression.find_all(exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8)):
         _sequence(each)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_embedded.errors import invalid_value
 from mlops_embedded.sql.results import Data, Rowset
 from mlops_embedded.sql.statement import Statement
-from mlops_embedded.sql.tokens import Kind, Token, closing, string_literal, string_value, tokenize
+from mlops_embedded.sql.tokens import Kind, Token, closing, string_literal, string_value
 
 if TYPE_CHECKING:
     from mlops_embedded.sql.session import Session
@@ -245,8 +245,3 @@ def literal(value: object) -> str:
     if isinstance(value, (dict, list)):
         value = json.dumps(value)
     return string_literal(str(value))
-
-
-def tokens_of(text: str) -> tuple[Token, ...]:
-    """Return tokens of a piece of SQL that is no whole statement."""
-    return tokenize(text)

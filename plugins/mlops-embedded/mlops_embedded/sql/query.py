@@ -70,7 +70,7 @@ def run_parsed(session: Session, expression: Expr, *, describe_only: bool = Fals
         check_access(session, expression, temporary=temporary)
         with streams.consumption(session, expression, describe_only=describe_only):
             expression = rewrites.apply(session, expression)
-            expression = fakesnow_faults.before_transforms(session, expression)
+            expression = fakesnow_faults.before_transforms(expression)
             return _run(session, expression, describe_only, temporary)
     except snowflake.connector.errors.Error as error:
         if isinstance(error.__cause__, duckdb.Error) and "already exists" not in str(error.__cause__):
