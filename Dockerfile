@@ -28,7 +28,9 @@ RUN set -e; mkdir -p wheels; \
       python -m pip install -q --require-hashes --no-deps -r /tmp/build.txt; \
       python -m pip wheel -q --no-deps --no-build-isolation -w wheels . ${PLUGINS}; \
     fi; \
-    python -m pip --python /opt/mlops/bin/python install -q --no-deps --no-compile --no-index --prefix=/opt/project wheels/*.whl; \
+    mkdir -p /opt/project/lib; \
+    [ -z "$(ls wheels)" ] || \
+      python -m pip --python /opt/mlops/bin/python install -q --no-deps --no-compile --no-index --prefix=/opt/project wheels/*.whl; \
     /opt/mlops/bin/python -m compileall -qq -j 0 --invalidation-mode unchecked-hash /opt/project/lib
 
 FROM ${BASE}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +97,7 @@ def test_no_secret_and_no_configuration_gets_into_the_context_or_the_image(image
     (project / "mlops.toml").write_text(f'[targets.prod]\nconnection = "dev"\nenv = {{A = "{SECRET}"}}\n')
     (project / ".env").write_text(f"SNOWFLAKE_PASSWORD={SECRET}\n")
     secret = dict.fromkeys(("SNOWFLAKE_PASSWORD", "SNOWFLAKE_TOKEN", "SNOWFLAKE_PRIVATE_KEY_FILE_PWD"), SECRET)
+    secret["PIP_EXTRA_INDEX_URL"] = f"https://ana:{SECRET}@127.0.0.1:9/simple"
 
     made = subprocess.run(
         [sys.executable, "-m", "mlops", "image", "context", tmp_path / "context",
@@ -114,3 +119,35 @@ def test_no_secret_and_no_configuration_gets_into_the_context_or_the_image(image
     found = image.run("-c", "find / -xdev \\( -name '*.toml' -o -name '.env' -o -name '*.p8' \\) -path '*nowflake*'",
                       entrypoint=["sh"])[1]  # fmt: skip
     assert "connections.toml" not in found
+
+
+def test_any_builder_makes_the_image_of_a_written_folder_with_a_plugin_that_is_editable(
+    image: Image, make_environment: Callable[..., Any], tmp_path: Path
+) -> None:
+    environment = make_environment([])
+    shutil.copytree(ROOT / "tests" / "plugins" / "kit-tasks", tmp_path / "kit-tasks")
+    environment.install(tmp_path / "kit-tasks", editable=True)
+
+    made = environment.mlops(
+        "image", "context", "context", "--plugin", "kit-tasks", "--requirements", str(ROOT / "requirements.image.lock"),
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    image.engine.images.build(path=str(tmp_path / "context"), tag="mlops:context", rm=True)
+
+    built = replace(image, tag="mlops:context")
+    code, said = built.run("kit-tasks:numbers", "--services", "none", "--inputs", '{"count": 2}')
+    assert code == 0, said
+    assert "count=2" in said
+    labels = image.engine.images.get("mlops:context").attrs["Config"]["Labels"]
+    assert json.loads(labels["dev.mlops.versions"]) == {"kit-tasks": "0.3.0", "mlops-framework": mlops.__version__}
+
+
+def test_a_folder_without_wheels_installs_everything_from_its_list(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+    for file in ("Dockerfile", "requirements.image.lock"):
+        shutil.copy(ROOT / file, tmp_path)
+
+    built, _ = image.engine.images.build(path=str(tmp_path), target="project", rm=True)
+
+    assert built.id

@@ -7,21 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from msgspec import Struct
 
-from mlops.errors import ProjectError
-from mlops.image.parts import Part
-from mlops.image.requirements import FILE, locked
+from mlops.image.parts import EXTRAS, FRAMEWORK, Part
+from mlops.image.requirements import FILE, check_locked, locked, normal
+from mlops.image.wheels import ContextError, check_wheel, of_wheel
 
 DOCKERFILE = os.path.join(os.path.dirname(__file__), "Dockerfile")
-
-
-class ContextError(ProjectError):
-    """The folder cannot be made: a plugin does not build, or something else is there."""
 
 
 class ImageContext(Struct, frozen=True):
@@ -44,39 +41,58 @@ def write_context(
     constraints: str | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> ImageContext:
-    """Write the context into an empty or new folder.
+    """Write the context into an empty or new folder, all of it or nothing.
 
     ``requirements`` is a hash-locked file of everything else; without one pip settles it, within ``constraints``.
 
     Raises:
-        ContextError: the folder is not empty, or a part cannot be built.
-        RequirementsError: the packages do not fit together.
+        ContextError: the folder is not empty, or a part cannot be built or must not be in an image.
+        RequirementsError: the packages do not fit together, or the file does not lock them.
     """
     if os.path.isdir(folder) and os.listdir(folder):
         raise ContextError(f"the folder {folder!r} is not empty", hint="name a new one")
-    wheels = os.path.join(folder, "wheels")
-    os.makedirs(wheels, exist_ok=True)
-    for part in parts:
-        if part.source is not None:
-            say(f"building {part.name} {part.version} from {part.source}")
-            _build(part.name, part.source, wheels)
-    files = sorted(os.path.join(wheels, name) for name in os.listdir(wheels))
-    target = os.path.join(folder, FILE)
-    from_index = [part.requirement for part in parts if part.source is None]
+    from_index = [part for part in parts if part.source is None]
     if requirements is not None:
-        shutil.copyfile(requirements, target)
-    else:
-        say("settling the versions of all other packages")
-        with open(target, "w", encoding="utf-8") as file:
-            file.write(locked(from_index, [_with_extras(wheel) for wheel in files], constraints))
-    shutil.copyfile(DOCKERFILE, os.path.join(folder, "Dockerfile"))
-    versions = {part.name: part.version for part in parts} | {
-        name: version for name, version in map(_of_wheel, files) if name in {part.name for part in parts}
-    }
+        check_locked(requirements, [(part.name, part.version) for part in from_index])
+    with tempfile.TemporaryDirectory(prefix="mlops-context-") as whole:
+        wheels = os.path.join(whole, "wheels")
+        os.mkdir(wheels)
+        for part in parts:
+            if part.source is not None:
+                say(f"building {part.name} {part.version} from {part.source}")
+                _build(part.name, part.source, wheels)
+        files = sorted(os.path.join(wheels, name) for name in os.listdir(wheels))
+        for file in files:
+            check_wheel(file)
+        target = os.path.join(whole, FILE)
+        if requirements is not None:
+            shutil.copyfile(requirements, target)
+        else:
+            say("settling the versions of all other packages")
+            with open(target, "w", encoding="utf-8") as written:
+                settled = [part.requirement for part in from_index]
+                written.write(locked(settled, [one for file in files for one in _with_extras(file)], constraints))
+        named = {normal(part.name): part.name for part in parts}
+        versions = {part.name: part.version for part in parts} | {
+            named[name]: version for name, version in map(of_wheel, files) if name in named
+        }
+        _write_dockerfile(os.path.join(whole, "Dockerfile"), versions)
+        shutil.copytree(whole, folder, dirs_exist_ok=True)
     return ImageContext(folder, versions)
 
 
+def _write_dockerfile(path: str, versions: Mapping[str, str]) -> None:
+    """Write the Dockerfile, with the versions as the default of its argument: another builder gives none."""
+    with open(DOCKERFILE, encoding="utf-8") as read, open(path, "w", encoding="utf-8") as written:
+        written.write(
+            read.read().replace('ARG VERSIONS="{}"', f"ARG VERSIONS='{json.dumps(versions, sort_keys=True)}'")
+        )
+
+
 def _build(name: str, source: str, wheels: str) -> None:
+    if source.endswith(".whl"):
+        shutil.copy(source, wheels)
+        return
     command = [
         sys.executable,
         "-m",
@@ -114,13 +130,6 @@ def _backend_is_here(source: str) -> bool:
     return find_spec(backend) is None
 
 
-def _with_extras(wheel: str) -> str:
-    from mlops.image.parts import EXTRAS, FRAMEWORK
-
-    return f"{wheel}[{','.join(EXTRAS)}]" if _of_wheel(wheel)[0] == FRAMEWORK else wheel
-
-
-def _of_wheel(path: str) -> tuple[str, str]:
-    """Return name and version that the name of a wheel's file tells."""
-    name, version, *_ = os.path.basename(path).split("-")
-    return name.replace("_", "-").lower(), version
+def _with_extras(wheel: str) -> tuple[str, ...]:
+    """Return what pip is to be given for a wheel. The framework is named with its extras, too: pip takes that for another."""
+    return (wheel, f"{wheel}[{','.join(EXTRAS)}]") if of_wheel(wheel)[0] == FRAMEWORK else (wheel,)

@@ -1,4 +1,4 @@
-"""The parts of an image: the framework and the plugins, each from a folder with its sources or from an index."""
+"""The parts of an image: the framework and the plugins, each from a folder with its sources, a wheel, or an index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlparse
 
 from msgspec import Struct
 
-from mlops.errors import UnknownNameError
+from mlops.errors import ProjectError, UnknownNameError
 from mlops.plugins.knowledge import Knowledge
 
 FRAMEWORK = "mlops-framework"
@@ -22,7 +22,7 @@ _NEEDED = "register_serializers"
 
 
 class Part(Struct, frozen=True):
-    """A distribution that goes into the image; ``source`` is the folder it was installed from, None for an index."""
+    """A distribution that goes into the image; ``source`` is the folder or wheel it was installed from, None for an index."""
 
     name: str
     version: str
@@ -35,11 +35,23 @@ class Part(Struct, frozen=True):
         return f"{self.name}{extras}=={self.version}"
 
 
+class PartError(ProjectError):
+    """A distribution was installed from where it cannot be had again for the image. ``place`` says from where."""
+
+    def __init__(self, name: str, place: str) -> None:
+        self.name, self.place = name, place
+        super().__init__(
+            f"{name} was installed from {place}: the image is made of folders, wheels and packages of an index",
+            hint=f"install it from a folder (pip install ./{name}) or a wheel that stays, or leave it out with --plugin",
+        )
+
+
 def parts_of(known: Iterable[Knowledge], chosen: Sequence[str] = ()) -> tuple[Part, ...]:
     """Return the framework and the chosen plugins; without a choice those that have nodes or serializers.
 
     Raises:
         UnknownNameError: a plugin that is chosen is not installed.
+        PartError: one was installed from where it cannot be had again.
     """
     plugins = {one.distribution: one for one in known}
     if unknown := next((name for name in chosen if name not in plugins), None):
@@ -52,9 +64,20 @@ def parts_of(known: Iterable[Knowledge], chosen: Sequence[str] = ()) -> tuple[Pa
 
 def _part(name: str) -> Part:
     found = _distribution(name)
-    url = json.loads(found.read_text("direct_url.json") or "{}").get("url", "")
-    folder = unquote(urlparse(url).path) if url.startswith("file:") else ""
-    return Part(name, found.version, folder if os.path.isdir(folder) else None)
+    origin = json.loads(found.read_text("direct_url.json") or "{}")
+    url = urlparse(origin.get("url", ""))
+    if url.scheme == "file":
+        path = unquote(url.path)
+        if not os.path.exists(path):
+            raise PartError(name, f"{path}, which is gone")
+        if os.path.isdir(path) or path.endswith(".whl"):
+            return Part(name, found.version, path)
+        raise PartError(name, path)
+    if origin:
+        raise PartError(
+            name, f"{origin.get('vcs_info', {}).get('vcs', url.scheme)} at {url.hostname or 'another place'}"
+        )
+    return Part(name, found.version)
 
 
 def _distribution(name: str) -> Distribution:
