@@ -14,6 +14,9 @@ import yaml
 from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.connector import DictCursor
 
+from mlops.compile.notification import notifying_body
+from mlops.targets import Notification
+
 IMAGE = "/embedded/public/images/kit:1"
 VERSIONS = {"mlops-framework": "0.1.0", "kit-tasks": "0.3.0"}
 WATCH = """
@@ -67,6 +70,15 @@ class Account:
         for name in names[1:]:
             self.sql(f"ALTER TASK {name} RESUME")
         return root
+
+    def finalizer(self, root: str, node: str, env: Mapping[str, str]) -> None:
+        """Give a graph a finalizer that runs a node."""
+        spec = specification(["--task", f"kit-tasks:{node}"], {"MLOPS_PIPELINE": root.lower(), **env})
+        self.sql(
+            f"CREATE TASK {root}$LAST FINALIZE = {root} AS EXECUTE JOB SERVICE IN COMPUTE POOL POOL "
+            f"FROM SPECIFICATION '{spec.replace(chr(39), chr(39) * 2)}'"
+        )
+        self.sql(f"ALTER TASK {root}$LAST RESUME")
 
     def run(self, root: str, how: str = "") -> dict[str, dict[str, Any]]:
         """Run a graph to its end and return the newest run of each task, by name."""
@@ -303,3 +315,81 @@ def test_a_served_node_takes_its_parameters_from_a_variable_and_runs_again_at_ev
 
         job = account.jobs()[-1]
         assert f"service-{job.lower()} answers 42" in said(account.log(job))
+
+
+@pytest.fixture(scope="module")
+def told(account: Account) -> Callable[[], list[dict[str, Any]]]:
+    """What was sent through the integration so far."""
+    account.sql(
+        "CREATE NOTIFICATION INTEGRATION MAIL TYPE = EMAIL ENABLED = TRUE ALLOWED_RECIPIENTS = ('a@example.com')"
+    )
+
+    def sent() -> list[dict[str, Any]]:
+        rows = account.sql("SELECT * FROM TABLE(INFORMATION_SCHEMA.NOTIFICATION_HISTORY())")
+        return [json.loads(row["MESSAGE"]) for row in rows]
+
+    return sent
+
+
+NOTICE = {"MLOPS_ON_FAILURE": json.dumps({"integration": "MAIL", "email": ["a@example.com"], "subject": "it's broken"})}
+
+
+@pytest.mark.parametrize(
+    ("node", "states", "also"),
+    [
+        ("numbers", ("FAILED", "SUCCEEDED"), ""),
+        ("nonesuch", ("FAILED", "FAILED"), "; the finalizer: there is no node 'kit-tasks:nonesuch'"),
+    ],
+)
+def test_the_container_of_a_finalizer_tells_what_failed_in_the_run_and_itself(
+    account: Account, told: Callable[[], list[dict[str, Any]]], node: str, states: tuple[str, str], also: str
+) -> None:
+    root, before = account.graph([["total"]]), len(told())
+    account.finalizer(root, node, NOTICE)
+
+    tasks = account.run(root)
+
+    assert (tasks[root]["STATE"], tasks[f"{root}$LAST"]["STATE"]) == states
+    sent = told()
+    assert len(sent) == before + 1
+    [message] = [one for one in sent if f"{root}: " in one["content"]["text/plain"]]
+    text = message["content"]["text/plain"]
+    assert (message["subject"], message["toAddress"]) == ("it's broken", ["a@example.com"])
+    assert text.startswith(f"it's broken: {root}: ")
+    assert text.endswith(f"{also} (run {tasks[root]['GRAPH_RUN_GROUP_ID']})")
+
+
+@pytest.mark.parametrize("how", ["container", "script"])
+def test_a_failure_that_a_retry_has_mended_is_told_once(
+    account: Account, told: Callable[[], list[dict[str, Any]]], tmp_path: Path, how: str
+) -> None:
+    root, before = (
+        account.graph([["numbers", "total", "fragile"]], {"fragile.needs": str(tmp_path / "there")}),
+        len(told()),
+    )
+    if how == "container":
+        account.finalizer(root, "numbers", NOTICE)
+    else:
+        body = notifying_body(Notification("MAIL", ("a@example.com",)), pipeline="p", target="t", database="EMBEDDED")
+        account.sql(f"CREATE TASK {root}$LAST FINALIZE = {root} AS {body}")
+        account.sql(f"ALTER TASK {root}$LAST RESUME")
+
+    account.run(root)
+    once = len(told())
+    (tmp_path / "there").write_text("")
+    retried = account.run(root, "RETRY LAST")
+
+    assert {row["STATE"] for row in retried.values()} == {"SUCCEEDED"}
+    assert (once, len(told())) == (before + 1, before + 1)
+
+
+def test_a_notice_that_cannot_be_sent_is_an_error_in_the_log_and_no_failure(account: Account) -> None:
+    root = account.graph([["total"]])
+    account.finalizer(root, "numbers", {"MLOPS_ON_FAILURE": json.dumps({"integration": "NONE_SUCH"})})
+
+    tasks = account.run(root)
+
+    assert tasks[f"{root}$LAST"]["STATE"] == "SUCCEEDED"
+    [error] = [line for line in account.log(account.jobs()[-1]) if line["severity_text"] == "ERROR"]
+    assert error["body"].startswith("nobody is told what failed in the run: ")
+    assert "NONE_SUCH" in error["body"]

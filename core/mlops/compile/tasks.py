@@ -14,7 +14,7 @@ from mlops.compile.condition import both, checked_condition, stream_has_data
 from mlops.compile.containers import job_specification
 from mlops.compile.jobs import Job, Links
 from mlops.compile.names import qualified, task_names
-from mlops.compile.notification import LABEL, check_notification, notifying_body
+from mlops.compile.notification import LABEL, VARIABLE, check_notification, notifying_body, variable_of
 from mlops.compile.objects import Scalar, Task
 from mlops.compile.options import check_options
 from mlops.compile.shared import Shared
@@ -72,8 +72,10 @@ def task_graph(
         if job is not root:
             predecessors = tuple(names[parent] for parent in links.parents[job.name]) or (root_name,)
             tasks.append(replace(task(job), predecessors=predecessors))
+    if target.on_failure is not None:
+        check_notification(target.on_failure, f"targets.{target.name}.on_failure", problems)
     if last is not None:
-        tasks.append(replace(task(last), finalize=root_name))
+        tasks.append(replace(task(_telling(last, graph, target)), finalize=root_name))
         if conditions[last.name] is not None:
             problems.append(
                 SettingsError(
@@ -82,8 +84,8 @@ def task_graph(
                     hint="remove it, and ask inside the node",
                 )
             )
-    if target.on_failure is not None:
-        tasks += _notifier(graph, target, target.on_failure, last, database, problems)
+    elif target.on_failure is not None:
+        tasks.append(_notifier(graph, target, target.on_failure, database))
     problems.extend(_beyond_limits(tasks, graph.pipeline.name))
     return tuple(tasks)
 
@@ -154,31 +156,24 @@ def _body(job: Job, target: Target, shared: Shared, problems: list[MlopsError]) 
     )
 
 
-def _notifier(
-    graph: Graph, target: Target, told: Notification, last: Job | None, database: str, problems: list[MlopsError]
-) -> list[Task]:
-    """Return the finalizer that tells of a failure; a graph has one finalizer."""
-    check_notification(told, f"targets.{target.name}.on_failure", problems)
-    if last is not None:
-        problems.append(
-            SettingsError(
-                place=f"targets.{target.name}.on_failure",
-                problem=f"pipeline {graph.pipeline.name!r} has a finalizer, {last.nodes[0].name!r}, and Snowflake runs one "
-                "finalizer a graph",
-                hint="send the message in that node, or use tasks.error_integration",
-            )
-        )
-        return []
+def _telling(last: Job, graph: Graph, target: Target) -> Job:
+    """Return the job of a finalizer node with whom to tell of a failure, where anybody is."""
+    if target.on_failure is None:
+        return last
+    text = variable_of(target.on_failure, pipeline=graph.pipeline.name, target=target.name)
+    return replace(last, env={**last.env, VARIABLE: text})
+
+
+def _notifier(graph: Graph, target: Target, told: Notification, database: str) -> Task:
+    """Return the finalizer of a graph that has none of its own: it tells of a failure."""
     root_name = graph.pipeline.name.upper()
-    return [
-        Task(
-            name=f"{root_name}${LABEL}",
-            definition=notifying_body(told, pipeline=graph.pipeline.name, target=target.name, database=database),
-            finalize=root_name,
-            warehouse=_upper(target.tasks.warehouse),
-            user_task_timeout=timedelta(minutes=10),
-        )
-    ]
+    return Task(
+        name=f"{root_name}${LABEL}",
+        definition=notifying_body(told, pipeline=graph.pipeline.name, target=target.name, database=database),
+        finalize=root_name,
+        warehouse=_upper(target.tasks.warehouse),
+        user_task_timeout=timedelta(minutes=10),
+    )
 
 
 def _beyond_limits(tasks: Sequence[Task], pipeline: str) -> Iterator[MlopsError]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from mlops.compile.notification import VARIABLE
 from mlops.credentials import credentials_within, looks_like_a_credential
 from mlops.errors import MlopsError, ParameterError, SettingsError
 
-OWN_VARIABLES = ("MLOPS_PIPELINE", "MLOPS_DATA", "MLOPS_AUTH", "MLOPS_VERSIONS", "MLOPS_LOG_FORMAT", "MLOPS_PARAMETERS")
+OWN_VARIABLES = (
+    "MLOPS_PIPELINE", "MLOPS_DATA", "MLOPS_AUTH", "MLOPS_VERSIONS", "MLOPS_LOG_FORMAT", "MLOPS_PARAMETERS", VARIABLE,
+)  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 

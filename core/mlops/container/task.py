@@ -31,7 +31,7 @@ from mlops.project import Project
 from mlops.runs.connection import connection_for
 from mlops.runs.exit_codes import STOPPED, exit_code_of, exit_code_of_failure
 from mlops.runs.node_run import Order, Source, Stopped, run_node
-from mlops.runs.outcome import NodeOutcome, RunInfo, State
+from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State
 from mlops.runs.preparation import observers_of
 from mlops.runs.reuse import reuse
 from mlops.runs.single import InputError
@@ -62,15 +62,22 @@ def run_task(names: Sequence[str], *, environ: Mapping[str, str] = os.environ, o
     with log.installed():
         try:
             with stopped_by_signals(stopped.append, interrupt=True):
-                return _run(names, environ, log)
+                error = _run(names, environ, log)
+                code, why = (
+                    (0, None) if error is None else (exit_code_of_failure(error), f"{error.type}: {error.message}")
+                )
         except Stopped:
             log.say("WARN", f"{stopped[0]}; what was not committed is lost, a retry runs it again")
             return STOPPED
         except MlopsError as cause:
-            code = exit_code_of(cause)
+            code, why = exit_code_of(cause), cause.message
             attributes = {"exception.type": type(cause).__name__, "mlops.exit_code": code, "mlops.hint": cause.hint}
             log.say("ERROR", cause.message, {name: one for name, one in attributes.items() if one is not None})
-            return code
+        if "MLOPS_ON_FAILURE" in environ:  # it is that of a finalizer node
+            from mlops.container.notice import tell_failures
+
+            tell_failures(why, environ, log)
+        return code
 
 
 class _Work(Struct, frozen=True):
@@ -86,7 +93,8 @@ class _Work(Struct, frozen=True):
     log: JobLog
 
 
-def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> int:
+def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> ErrorInfo | None:
+    """Run nodes in order, and return why the first that failed did."""
     environment = task_environment(environ)
     project = Project(os.sep)  # an image holds no project file: what a run needs to know comes from its task
     found = [project.find(name) for name in names]
@@ -149,11 +157,11 @@ def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> int:
                 outcome = _run_one(one.node, functions[one.node.full_name], work)
                 outcomes.append(outcome)
                 if not outcome.state.good:
-                    return exit_code_of_failure(outcome.error)
+                    return outcome.error or ErrorInfo("RunError", f"it is {outcome.state.value}")
         if environment.replica_index == 0:
             session.tag(f"mlops {pipeline} {run_id}")
             task.set_return_value(return_value(run, outcomes))
-    return 0
+    return None
 
 
 def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a node's function

@@ -6,13 +6,18 @@ Source: Snowflake documentation, SYSTEM$TASK_RUNTIME_INFO, SYSTEM$GET_TASK_GRAPH
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import DecodeError, json
 
 from mlops.errors import AccountError, RunError
 from mlops.snowflake.session import SnowflakeSession
 
+if TYPE_CHECKING:
+    from mlops.targets import Notification
+
+_SCHEDULED = "CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP"
+_FAILED = ("FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED")
 _NOT_IN_A_TASK = "must be called from within a task"
 
 
@@ -43,6 +48,33 @@ class SnowflakeTaskRun:
     def set_return_value(self, text: str) -> None:
         """Set what the task returns; the last one counts, so it may be sent twice."""
         self._session.rows("CALL SYSTEM$SET_RETURN_VALUE(%s)", [text])
+
+    def failures(self) -> list[tuple[str, str]]:
+        """Return the tasks of this run whose last attempt failed or was cancelled, each with what went wrong.
+
+        Source: Snowflake documentation, "TASK_HISTORY".
+        """
+        asked = ("CURRENT_ROOT_TASK_UUID", "CURRENT_TASK_GRAPH_RUN_GROUP_ID", _SCHEDULED)
+        [(root, group, scheduled)] = self._session.rows(
+            f"SELECT {', '.join('SYSTEM$TASK_RUNTIME_INFO(%s)' for _ in asked)}", asked
+        )
+        rows = self._session.rows(
+            "SELECT NAME, STATE, ERROR_MESSAGE FROM TABLE(INFORMATION_SCHEMA.TASK_HISTORY(ROOT_TASK_ID => %s,"
+            " SCHEDULED_TIME_RANGE_START => %s::TIMESTAMP_LTZ, SCHEDULED_TIME_RANGE_END => CURRENT_TIMESTAMP(),"
+            " RESULT_LIMIT => 10000)) WHERE TO_VARCHAR(GRAPH_RUN_GROUP_ID) = %s ORDER BY ATTEMPT_NUMBER, SCHEDULED_TIME",
+            [root, scheduled, group],
+        )
+        last = {name: (state, message) for name, state, message in rows}
+        return [(name, message or state) for name, (state, message) in last.items() if state in _FAILED]
+
+    def notify(self, notification: Notification, text: str) -> None:
+        """Send a message. It is sent again if the connection breaks: twice is better than not at all."""
+        from mlops.compile.notification import receiver_of
+
+        receiver = receiver_of(notification)
+        self._session.rows(
+            f"CALL SYSTEM$SEND_SNOWFLAKE_NOTIFICATION(SNOWFLAKE.NOTIFICATION.TEXT_PLAIN(%s), {receiver})", [text]
+        )
 
 
 def _config(text: str | None) -> Mapping[str, Any]:  # Any: JSON

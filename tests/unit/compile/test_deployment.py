@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from mlops.compile.notification import notification_in
 from mlops.compile.objects import ComputePool, Deployment, ImageRepository, Stage, Task
 from mlops.compile.statement import parts_of
 from mlops.errors import PipelineError
@@ -283,6 +284,17 @@ def test_a_failure_is_told_by_a_finalizer_that_asks_the_history(samples):
     assert (last.name, last.finalize) == ("P$ON_FAILURE", "P")
     assert "EMAIL_INTEGRATION_CONFIG('MAIL', 'it''s broken', ARRAY_CONSTRUCT('a@example.com'" in last.definition
     assert "ML.INFORMATION_SCHEMA.TASK_HISTORY(" in last.definition
+
+
+def test_beside_a_finalizer_node_its_container_is_told_whom_to_tell_and_no_other_is(samples):
+    target = samples.target(on_failure=Notification("mail", ("a@example.com",)))
+
+    found = samples.deployment(samples.node("a"), samples.node("end"), target=target, finalizer="end")
+
+    first, last = (yaml.safe_load(parts_of(task.definition)[1])["spec"]["containers"][0]["env"] for task in found.tasks)
+    assert [(task.name, task.finalize) for task in found.tasks] == [("P", None), ("P$END", "P")]
+    assert notification_in(last["MLOPS_ON_FAILURE"]) == Notification("MAIL", ("a@example.com",), "p failed on dev")
+    assert "MLOPS_ON_FAILURE" not in first
 
 
 @st.composite
