@@ -5,19 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 from mlops_embedded.catalog import ObjectName
 from mlops_embedded.jobs.placing import ports_of, read_specification
 from mlops_embedded.jobs.running_service import RunningService
+from mlops_embedded.schedules.clock import Clock
 
 
 class ActiveServices:
-    """Jobs from their start to their end, long-running services from their start to their drop, suspended ones included."""
+    """Jobs from their start to their end, long-running services from their start to their drop, suspended ones included.
 
-    def __init__(self) -> None:
+    For how long one is idle is told by the machine's clock, or by the one of schedules where a test moves that further.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._running: dict[ObjectName, RunningService] = {}
-        self._used: dict[ObjectName, float] = {}
+        self._used: dict[ObjectName, tuple[float, datetime]] = {}
 
     def add(self, running: RunningService) -> None:
         """Take one in, in place of one that had its name."""
@@ -45,11 +51,14 @@ class ActiveServices:
 
     def used(self, name: ObjectName) -> None:
         """Say that a service is used now."""
-        self._used[name] = time.monotonic()
+        self._used[name] = time.monotonic(), self._clock.now()
 
     def idle_seconds(self, name: ObjectName) -> float:
-        """Return for how long nobody has used a service."""
-        return time.monotonic() - self._used.get(name, 0.0)
+        """Return for how long nobody has used a service; nothing for one that is not active."""
+        used = self._used.get(name)
+        if used is None:
+            return 0.0
+        return max(time.monotonic() - used[0], (self._clock.now() - used[1]).total_seconds())
 
     def ports(self, but: ObjectName) -> Iterator[tuple[int, ObjectName]]:
         """Yield the ports of every other long-running service, and whose they are."""

@@ -61,7 +61,7 @@ class ServiceRunner:
             ContainerRuntime.name: ContainerRuntime(account.state.path, account.settings.registry, self._login),
         }
         self.runtime = self._runtimes[account.settings.runtime]
-        self._active = ActiveServices()
+        self._active = ActiveServices(account.clock)
         self._upkeep = Upkeep(self._active, self._suspend)
         job_history.prepare(account.catalog)
         close_interrupted(account.catalog, self._runtimes.values())
@@ -84,6 +84,13 @@ class ServiceRunner:
             each.interrupt()
         for each in running:
             each.ended.wait(_STOP_SECONDS)
+
+    def tick(self) -> None:
+        """Suspend what is idle by now: the clock was moved."""
+        self._upkeep.suspend_idle()
+
+    def wake(self) -> None:
+        """Do nothing more: upkeep looks again every few seconds."""
 
     # -- start
 

@@ -40,9 +40,10 @@ class Upkeep:
                 rotated = time.monotonic()
                 for running in self._active.all():
                     running.rotate_tokens()
-            self._suspend_idle()
+            self.suspend_idle()
 
-    def _suspend_idle(self) -> None:
+    def suspend_idle(self) -> None:
+        """Suspend the services that nobody has used for too long."""
         for running in self._active.all():
             idle = self._active.idle_seconds(running.service.name)
             if isinstance(running, RunningLongService) and is_idle(running.service, idle):

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 
 class Clock:
-    """Says what time it is for schedules. Durations and timeouts always follow the machine's clock."""
+    """Says what time it is for schedules and for idle services. Durations and timeouts always follow the machine's clock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -6,6 +6,8 @@ import http.client
 import json
 import socket
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import docker
 import pytest
@@ -223,6 +225,107 @@ def test_a_service_of_containers_is_called_and_outlives_the_server(
     assert sql(f"SELECT UP_{name}('again') AS V") == [{"V": "AGAIN"}]
     sql(f"DROP SERVICE {name} FORCE")
     assert of_this_server(engine, embedded_snowflake, name) == []
+
+
+PROBED = """
+import http.server, os, pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(4))
+hanging = pathlib.Path("/tmp/hanging")
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        action = {"/get-ready": pathlib.Path("/tmp/ready").touch, "/tire": pathlib.Path("/tmp/ready").unlink, "/hang": hanging.touch}
+        if self.path in action:
+            action[self.path]()
+        while self.path == "/alive" and hanging.exists():
+            time.sleep(1)
+        self.send_response(503 if self.path == "/ready" and not pathlib.Path("/tmp/ready").exists() else 200)
+        self.end_headers()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def tell(port: int, path: str) -> int:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    client.request("GET", path)
+    return client.getresponse().status
+
+
+@pytest.mark.embedded("Containers: readiness probes say when a container is READY, liveness probes end one that hangs")
+def test_probes_say_whether_a_container_is_ready_and_whether_it_lives(
+    sql: Sql, specification: Specification, name: str
+) -> None:
+    port = free_port()
+    spec = specification(
+        "", args=["-c", PROBED, str(port)],
+        readinessProbe={"port": port, "path": "/ready", "periodSeconds": 1, "failureThreshold": 1},
+        livenessProbe={"port": port, "path": "/alive", "periodSeconds": 1, "failureThreshold": 2},
+    )  # fmt: skip
+
+    def state(*columns: str) -> tuple[Any, ...]:
+        [row] = sql(f"SHOW SERVICE CONTAINERS IN SERVICE {name}")
+        return tuple(row[column] for column in columns)
+
+    sql(f"CREATE SERVICE {name} IN COMPUTE POOL POOL FROM SPECIFICATION $${spec}$$")
+    eventually(lambda: reached(port))
+    waiting = state("status", "message")
+    tell(port, "/get-ready")
+    eventually(lambda: state("status") == ("READY",))
+    running = sql(f"DESCRIBE SERVICE {name}")[0]["status"]
+    tell(port, "/tire")
+    eventually(lambda: state("status") == ("PENDING",))
+    tell(port, "/get-ready")
+    eventually(lambda: state("status", "restart_count") == ("READY", 0))
+    tell(port, "/hang")
+    eventually(lambda: state("status", "restart_count", "last_exit_code") == ("PENDING", 1, 4))
+    sql(f"DROP SERVICE {name} FORCE")
+
+    assert waiting == ("PENDING", "Readiness probe is failing")
+    assert running == "RUNNING"
+
+
+def reached(port: int) -> bool:
+    try:
+        return tell(port, "/") == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.embedded("Containers: AUTO_SUSPEND_SECS ends the containers of an idle service, a call starts them again")
+def test_an_idle_service_has_no_containers_until_it_is_called(
+    sql: Sql,
+    specification: Specification,
+    engine: docker.DockerClient,
+    embedded_snowflake: EmbeddedSnowflake,
+    name: str,
+) -> None:
+    port = free_port()
+    spec = specification(
+        SERVER, args=["-c", SERVER, str(port)],
+        readinessProbe={"port": port, "path": "/", "periodSeconds": 1}, endpoints=[{"name": "api", "port": port}],
+    )  # fmt: skip
+    create = f"CREATE SERVICE {name} IN COMPUTE POOL POOL FROM SPECIFICATION $${spec}$$ AUTO_SUSPEND_SECS = 300"
+    sql(create)
+    sql(f"CREATE FUNCTION UP_{name}(V VARCHAR) RETURNS VARCHAR SERVICE = {name} ENDPOINT = api AS '/up'")
+    sql(f"SELECT UP_{name}('hello')")
+    [before] = of_this_server(engine, embedded_snowflake, name)
+    try:
+        embedded_snowflake.admin.set_clock(datetime.now(timezone.utc) + timedelta(seconds=400))
+        sql(f"CALL {name}!SPCS_WAIT_FOR('SUSPENDED', 20)")
+        suspended = of_this_server(engine, embedded_snowflake, name)
+        called = sql(f"SELECT UP_{name}('again') AS V")
+        [after] = of_this_server(engine, embedded_snowflake, name)
+    finally:
+        embedded_snowflake.admin.set_clock(None)
+    sql(f"DROP SERVICE {name} FORCE")
+
+    assert (suspended, called) == ([], [{"V": "AGAIN"}])
+    assert after.id != before.id
 
 
 @pytest.mark.embedded("Containers: images of a registry on this machine or of the engine, shown with their digests")

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -137,6 +138,29 @@ def test_a_container_that_dies_is_started_again(sql: Sql, service: int) -> None:
     assert get(service, "/health")[1]["pid"] != first
     [previous] = sql("SELECT SYSTEM$GET_SERVICE_LOGS('ECHO', 0, 'main', 10, TRUE) AS LOGS")
     assert previous["LOGS"].startswith("listening")
+
+
+@pytest.mark.embedded("Services: AUTO_SUSPEND_SECS by the clock that a test moves; a call starts the service again")
+def test_an_idle_service_is_suspended_and_a_call_resumes_it(sql: Sql, pool: EmbeddedSnowflake, port: int) -> None:
+    spec = echo(port).replace("public: true", "public: false")
+    sql(create("IDLE", spec, "AUTO_SUSPEND_SECS = 300"))
+    running(sql, "IDLE")
+    sql("CREATE OR REPLACE FUNCTION CALLED(A INT, B INT) RETURNS INT SERVICE = IDLE ENDPOINT = api AS '/add'")
+    begun = datetime.now(timezone.utc)
+    try:
+        pool.admin.set_clock(begun)
+        sql("SELECT CALLED(1, 2)")
+        pool.admin.set_clock(begun + timedelta(seconds=300))
+        used = shown(sql, "IDLE")["status"]
+        pool.admin.set_clock(begun + timedelta(seconds=301))
+        sql("CALL IDLE!SPCS_WAIT_FOR('SUSPENDED', 20)")
+        resumed = sql("SELECT CALLED(1, 2) AS V")
+    finally:
+        pool.admin.set_clock(None)
+
+    assert (used, resumed) == ("RUNNING", [{"V": 3}])
+    assert shown(sql, "IDLE")["status"] == "RUNNING"
+    sql("DROP SERVICE IDLE FORCE")
 
 
 @pytest.mark.embedded("Services: ALTER SERVICE SUSPEND, RESUME, SET, UNSET and a new specification")
