@@ -17,7 +17,7 @@ from mlops.errors import RunError
 from mlops.nodes import Node, Origin
 from mlops.parameters import Parameter
 from mlops.runs.interpreters import FreshInterpreters
-from mlops.runs.node_run import Order
+from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, RunInfo, State
 from mlops.runs.preparation import LocalPreparation
 from mlops.runs.workers import ForkingWorkers, Workers

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from mlops.datasets.whole_file import WholeFile, read_whole
 from mlops.errors import RunError
 from mlops.quantities import duration
-from mlops.runs.node_run import Order
+from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome
 from mlops.runs.replicas import fits, part_folder
 

@@ -30,7 +30,8 @@ from mlops.plugins.loading import load_function
 from mlops.project import Project
 from mlops.runs.connection import connection_for
 from mlops.runs.exit_codes import STOPPED, exit_code_of, exit_code_of_failure
-from mlops.runs.node_run import Order, Source, Stopped, run_node
+from mlops.runs.node_run import Stopped, run_node
+from mlops.runs.order import Order, Source
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State
 from mlops.runs.preparation import observers_of
 from mlops.runs.reuse import reuse

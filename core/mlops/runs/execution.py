@@ -9,7 +9,8 @@ from typing import Any
 
 from mlops.nodes import Node, Origin
 from mlops.parameters import Parameter
-from mlops.runs.node_run import Order, run_node
+from mlops.runs.node_run import run_node
+from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, RunInfo
 from mlops.runs.preparation import Preparation
 

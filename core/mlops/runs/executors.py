@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlops.nodes import Origin
-from mlops.runs.node_run import Order, Stopped, run_node
+from mlops.runs.node_run import Stopped, run_node
+from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, interrupted
 from mlops.runs.preparation import Preparation
 from mlops.runs.replicas import Gathering, gather_order, replica_count, replica_orders

@@ -23,7 +23,8 @@ from msgspec import Struct
 from mlops.plugins.loading import preload
 from mlops.runs.execution import Execute, rehearsed
 from mlops.runs.frames import ANSWER, NO_LIMIT, ORDER, RUN
-from mlops.runs.node_run import Order, Stopped, error_info
+from mlops.runs.node_run import Stopped
+from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, State, died, interrupted, timed_out
 
 _LOOK = 1.0
@@ -207,6 +208,8 @@ def _outcome(execute: Execute, order: Order) -> NodeOutcome:
     except Stopped:
         return interrupted(order.node.full_name, order.attempt, started)
     except BaseException as cause:  # SystemExit of a node, or a fault of ours: both must be told
+        from mlops.runs.failure import error_info
+
         error = error_info(cause)
         return NodeOutcome(order.node.full_name, State.FAILED, order.attempt, started, time.time(), error=error)
 

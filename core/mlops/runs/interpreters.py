@@ -13,7 +13,7 @@ from threading import Thread
 from msgspec import Struct
 
 from mlops.runs.execution import execute_with
-from mlops.runs.node_run import Order, error_info
+from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, State, died, interrupted, timed_out
 from mlops.runs.preparation import Preparation
 
@@ -114,6 +114,8 @@ def _run(answer: Connection, preparation: Preparation, order: Order) -> None:
     try:
         outcome = execute_with(preparation)(order)
     except BaseException as cause:  # SystemExit of a node, or a fault of ours: both must be told
+        from mlops.runs.failure import error_info
+
         error = error_info(cause)
         outcome = NodeOutcome(order.node.full_name, State.FAILED, order.attempt, started, time.time(), error=error)
     answer.send(outcome)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from mlops.context import Metric
 from mlops.errors import DatasetError, RunError
 from mlops.nodes import Node
-from mlops.runs.node_run import Order
+from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, State
 from mlops.runs.reuse import reuse
 

@@ -15,7 +15,7 @@ from mlops.datasets.store import FileStore
 from mlops.errors import RunError
 from mlops.graph import Graph
 from mlops.nodes import Node
-from mlops.runs.node_run import Order, Source
+from mlops.runs.order import Order, Source
 from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome, State, authenticated
 from mlops.runs.records import RunRecords
 from mlops.runs.reuse import reuse

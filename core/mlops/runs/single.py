@@ -18,7 +18,7 @@ from mlops.parameters import Parameter, checked
 if TYPE_CHECKING:
     from mlops.datasets.manifest import DatasetRecord
     from mlops.project import Project
-    from mlops.runs.node_run import Order, Source
+    from mlops.runs.order import Order, Source
     from mlops.runs.outcome import NodeOutcome, RunOutcome
     from mlops.runs.stores import Stores
 
@@ -57,7 +57,8 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     function = load_function(node)
     from mlops.runs.connection import choose_connection
     from mlops.runs.lock import RunLock
-    from mlops.runs.node_run import Order, Stopped, run_node
+    from mlops.runs.node_run import Stopped, run_node
+    from mlops.runs.order import Order
     from mlops.runs.outcome import RunInfo, RunOutcome, State, authenticated, interrupted, new_run_id
     from mlops.runs.preparation import LocalPreparation
     from mlops.runs.records import RunRecords
@@ -180,7 +181,7 @@ def _inputs(
 
 
 def _source(name: str, value: Any, project: Project, stores: Stores) -> Source:  # Any: JSON
-    from mlops.runs.node_run import Source
+    from mlops.runs.order import Source
 
     if isinstance(value, Mapping) and set(value) <= {"run", "dataset"} and "run" in value:
         return _committed(str(value.get("dataset", name)), str(value["run"]), project, stores)
@@ -211,7 +212,7 @@ def _source(name: str, value: Any, project: Project, stores: Stores) -> Source: 
 
 def _committed(dataset: str, run: str, project: Project, stores: Stores) -> Source:
     from mlops.errors import UnknownNameError
-    from mlops.runs.node_run import Source
+    from mlops.runs.order import Source
     from mlops.runs.records import RunRecords
 
     data = project.settings.data

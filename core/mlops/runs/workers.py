@@ -22,7 +22,7 @@ from typing import Protocol
 from mlops.errors import RunError
 from mlops.nodes import Origin
 from mlops.runs.frames import ANSWER, NO_LIMIT, ORDER, RUN, STOP
-from mlops.runs.node_run import Order
+from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome
 from mlops.runs.preparation import Preparation
 

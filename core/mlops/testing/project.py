@@ -21,7 +21,8 @@ from mlops.plugins.serializers import serializers_of
 from mlops.project import Project
 from mlops.runs.connection import Connection, ConnectionChoice
 from mlops.runs.launch import Request, prepare
-from mlops.runs.node_run import Order, Source, run_node
+from mlops.runs.node_run import run_node
+from mlops.runs.order import Order, Source
 from mlops.runs.outcome import RunInfo, RunOutcome, new_run_id
 from mlops.runs.preparation import LocalPreparation
 from mlops.runs.replicas import run_all_here

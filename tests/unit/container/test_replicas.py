@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mlops.container.replicas import TELLING, note_failure, wait_for_parts
 from mlops.errors import RunError
 from mlops.nodes import Node, Origin
-from mlops.runs.node_run import Order
+from mlops.runs.order import Order
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State
 from mlops.runs.replicas import part_folder
 from mlops.runs.stores import Stores

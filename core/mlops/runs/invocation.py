@@ -1,4 +1,4 @@
-"""Calling a node's function: the arguments that it names, and the files that it may write itself."""
+"""Invocation: the arguments that a node's function names, and the files that it may write itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlops.runs.arguments import Inputs, Outputs
 from mlops.runs.services import Services
 
 if TYPE_CHECKING:
-    from mlops.runs.node_run import Order
+    from mlops.runs.order import Order
 
 
 def arguments_of(

@@ -1,0 +1,50 @@
+"""A failure: what an exception that a node raised is told as. Imported where something is wrong, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from contextlib import suppress
+
+from mlops.errors import AccountError, AuthenticationError, MlopsError, PluginError
+from mlops.runs.logs import NodeLog
+from mlops.runs.outcome import ErrorInfo
+
+
+def error_info(cause: BaseException) -> ErrorInfo:
+    """Return why a node failed, with the frames of mlops itself left out of the traceback."""
+    frames = traceback.extract_tb(cause.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_HERE)]
+    lines: list[str] = []
+    if own or not isinstance(cause, MlopsError):  # what mlops itself has to say needs no traceback
+        lines = traceback.format_list(own or frames)
+        with suppress(Exception):  # an exception's own text may raise
+            lines += traceback.format_exception_only(cause)
+    return ErrorInfo(
+        type=type(cause).__name__,
+        message=str(cause).strip() or type(cause).__name__,
+        traceback="".join(lines),
+        hint=cause.hint if isinstance(cause, MlopsError) else None,
+        kind=_kind(cause),
+    )
+
+
+def log_failure(error: ErrorInfo, log: NodeLog) -> None:
+    """Write the exception that is being handled; what mlops itself has to say needs no traceback."""
+    if error.traceback:
+        traceback.print_exc(file=log)
+    else:
+        log.write(f"{error.type}: {error.message}\n")
+
+
+def _kind(cause: BaseException) -> str:
+    kinds = {
+        PluginError: "plugin",
+        AuthenticationError: "authentication",
+        AccountError: "account",
+        MlopsError: "output",
+    }
+    return next((kind for error, kind in kinds.items() if isinstance(cause, error)), "raised")
+
+
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
