@@ -39,7 +39,11 @@ class Image:
     log: str = field(repr=False, default="")
 
     def run(
-        self, *words: str, environment: dict[str, str] | None = None, entrypoint: list[str] | None = None
+        self,
+        *words: str,
+        environment: dict[str, str] | None = None,
+        entrypoint: list[str] | None = None,
+        cpus: float | None = None,
     ) -> tuple[int, str]:
         """Run a container that may do as little as possible: no network, a read-only root, no capability."""
         container = self.engine.containers.create(
@@ -48,6 +52,7 @@ class Image:
             entrypoint=entrypoint,
             environment=environment,
             network_mode="none",
+            nano_cpus=None if cpus is None else int(cpus * 10**9),
             read_only=True,
             tmpfs={"/tmp": ""},
             cap_drop=["all"],

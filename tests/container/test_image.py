@@ -53,6 +53,13 @@ def test_a_plugin_adds_less_than_two_megabytes_to_base_and_dependencies(image: I
     ]
 
 
+def test_numeric_libraries_start_as_many_threads_as_the_container_has_cpus(image: Image) -> None:
+    code = "import os; from mlops.container.cpus import bound_threads; print(bound_threads(os.environ))"
+
+    assert image.run("-c", code, entrypoint=["python"], cpus=0.5) == (0, "1\n")
+    assert image.run("-c", code, entrypoint=["python"]) == (0, "None\n")
+
+
 def test_a_listing_in_a_container_imports_no_plugin_and_no_package_of_snowflake(image: Image) -> None:
     code, said = image.run("-X", "importtime", "-m", "mlops", "nodes", "list", entrypoint=["python"])
 

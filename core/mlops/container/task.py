@@ -18,6 +18,7 @@ from msgspec import Struct
 
 import mlops
 from mlops.container import replicas
+from mlops.container.cpus import THREADS, bound_threads
 from mlops.container.environment import TaskEnvironment, log_format, task_environment
 from mlops.container.grace import ended_within
 from mlops.container.job_log import JobLog
@@ -102,6 +103,8 @@ def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> Error
     origins = {one.node.origin.distribution: one.node.origin.version for one in found}
     versions = {"mlops-framework": mlops.__version__, **origins}
     refuse_skew(environment.versions, versions)
+    if threads := bound_threads(os.environ):
+        log.say("INFO", f"numeric libraries start {threads} threads, as many CPUs as the container may use ({THREADS})")
     functions = {one.node.full_name: load_function(one.node) for one in found}
     hooked = {knowledge.distribution: knowledge for one in found for knowledge in one.hooked}.values()
     pipeline = environment.pipeline
