@@ -29,6 +29,7 @@ from mlops.credentials import hide_credentials
 from mlops.errors import DatasetError, MlopsError
 from mlops.plugins.loading import load_function
 from mlops.project import Project
+from mlops.runs.attempt import Prepared
 from mlops.runs.connection import connection_for
 from mlops.runs.exit_codes import STOPPED, exit_code_of, exit_code_of_failure
 from mlops.runs.node_run import Stopped, run_node
@@ -43,8 +44,6 @@ from mlops.runs.stores import Stores
 if TYPE_CHECKING:
     from mlops.nodes import Node
     from mlops.plugins.discovery import Found
-    from mlops.plugins.hooks import Hooks
-    from mlops.runs.services import Services
 
 
 class TaskRun(Protocol):
@@ -89,10 +88,12 @@ class _Work(Struct, frozen=True):
     run: RunInfo
     shared: str
     config: Mapping[str, Any]  # Any: JSON
-    stores: Stores
-    services: Services
-    hooks: Hooks | None
+    prepared: Prepared
     log: JobLog
+
+    @property
+    def stores(self) -> Stores:
+        return self.prepared.stores
 
 
 def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> ErrorInfo | None:
@@ -126,33 +127,20 @@ def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> Error
         stack.callback(session.close)
         task: TaskRun = ServiceRun(environ) if PARAMETERS in environ else SnowflakeTaskRun(session)
         run_id, config = task.identity()
-        shared = folder = os.path.join(environment.data, pipeline, run_id)
-        if environment.replica_count > 1:
-            folder = os.path.join(shared, f"replica-{environment.replica_index}-of-{environment.replica_count}")
-        run = RunInfo(
-            run_id=run_id,
-            pipeline=pipeline,
-            folder=folder,
-            started=time.time(),
-            versions=versions,
-            target="task",
-            auth_mode=session.auth_mode,
-            executor="container",
-        )
+        run = _run_info(run_id, environment, versions, session.auth_mode)
         services = SnowflakeServices(session)
+        stores = Stores(
+            run.folder,
+            hooked,
+            allow_pickle=project.settings.allow_pickle,
+            session=partial(services.get, "session"),
+        )
         work = _Work(
             environment=environment,
             run=run,
-            shared=shared,
+            shared=_shared_folder(run_id, environment),
             config=config,
-            stores=Stores(
-                folder,
-                hooked,
-                allow_pickle=project.settings.allow_pickle,
-                session=partial(services.get, "session"),
-            ),
-            services=services,
-            hooks=hooks,
+            prepared=Prepared(stores, services, hooks),
             log=log,
         )
         outcomes: list[NodeOutcome] = []
@@ -166,6 +154,27 @@ def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> Error
             session.tag(f"mlops {pipeline} {run_id}")
             task.set_return_value(return_value(run, outcomes))
     return None
+
+
+def _shared_folder(run_id: str, environment: TaskEnvironment) -> str:
+    return os.path.join(environment.data, environment.pipeline, run_id)
+
+
+def _run_info(run_id: str, environment: TaskEnvironment, versions: Mapping[str, str], auth_mode: str) -> RunInfo:
+    """Return the run that this container has a part in; a replica's folder is one of its own in the run's."""
+    folder = _shared_folder(run_id, environment)
+    if environment.replica_count > 1:
+        folder = os.path.join(folder, f"replica-{environment.replica_index}-of-{environment.replica_count}")
+    return RunInfo(
+        run_id=run_id,
+        pipeline=environment.pipeline,
+        folder=folder,
+        started=time.time(),
+        versions=versions,
+        target="task",
+        auth_mode=auth_mode,
+        executor="container",
+    )
 
 
 def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a node's function
@@ -196,9 +205,7 @@ def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a n
     work.log.say(
         "INFO", f"node {node.name} {node.origin.version} starts", {"mlops.parameters": hide_credentials(parameters)}
     )
-    outcome = run_node(
-        order, stores=work.stores, services=work.services, hooks=work.hooks, function=function, own_log=False
-    )
+    outcome = run_node(order, work.prepared, function=function, own_log=False)
     for warning in outcome.warnings:
         work.log.say("WARN", warning)
     if outcome.error is None:
@@ -223,7 +230,7 @@ def _gathered(order: Order, outcome: NodeOutcome, work: _Work) -> NodeOutcome:
         order, work.shared, work.stores, job=work.environment.job, tell=partial(work.log.say, "WARN")
     )
     gathering = replicas.whole_order(order, work.shared, started=outcome.started)
-    whole = run_node(gathering, stores=work.stores, services=work.services, hooks=work.hooks, own_log=False)
+    whole = run_node(gathering, work.prepared, own_log=False)
     if whole.error is None:
         replicas.remove_notes(order, work.shared)
         work.log.say("INFO", f"node {order.node.name} gathered {order.replica_count} replicas", _facts(whole))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+from msgspec import Struct
 
 import mlops
 from mlops.context import Metric
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from mlops.runs.stores import Stores
 
 
+class Prepared(Struct, frozen=True):
+    """What the nodes of a process share: where datasets are, services, hooks, and where what nodes print is repeated."""
+
+    stores: Stores
+    services: Services
+    hooks: Hooks | None = None
+    echo: TextIO | None = None
+
+
 class InputDatasetError(DatasetError):
     """A committed dataset that a node reads is gone or damaged."""
 
@@ -29,18 +40,12 @@ class InputDatasetError(DatasetError):
 class Attempt:
     """One attempt of a node. ``metrics`` holds what it has measured so far, also where it fails."""
 
-    def __init__(
-        self,
-        order: Order,
-        stores: Stores,
-        services: Services,
-        hooks: Hooks | None,
-        function: Callable[..., object] | None = None,
-    ) -> None:
+    def __init__(self, order: Order, prepared: Prepared, function: Callable[..., object] | None = None) -> None:
         """``function`` is the node's function where the caller has it already."""
         self.order, self.started = order, order.started or time.time()
         self.metrics: list[Metric] = []
-        self._stores, self._services, self._hooks, self._function = stores, services, hooks, function
+        self._stores, self._services, self._hooks = prepared.stores, prepared.services, prepared.hooks
+        self._function = function
         self._part: Part | None = None
 
     def commit(self) -> tuple[DatasetRecord, ...]:

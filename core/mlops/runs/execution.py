@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 from mlops.nodes import Node, Origin
 from mlops.parameters import Parameter
+from mlops.runs.attempt import Prepared
 from mlops.runs.node_run import run_node
 from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, RunInfo
@@ -27,18 +27,18 @@ def rehearsed(preparation: Preparation) -> Execute:
 
     A process that is forked afterwards neither does so again nor copies the memory that it would write to.
     """
-    keywords = preparation()
-    _ = keywords["stores"].own
+    prepared = preparation()
+    _ = prepared.stores.own
     _rehearse()
-    return _executing(keywords)
+    return _executing(prepared)
 
 
-def _executing(keywords: dict[str, Any]) -> Execute:  # Any: see run_node
+def _executing(prepared: Prepared) -> Execute:
     def execute(order: Order) -> NodeOutcome:
         try:
-            return run_node(order, **keywords)
+            return run_node(order, prepared)
         finally:
-            keywords["services"].close()
+            prepared.services.close()
 
     return execute
 
@@ -50,13 +50,13 @@ def _rehearse() -> None:
 
     folder = os.path.join(os.environ.get("TMPDIR") or "/tmp", f"mlops-{os.urandom(8).hex()}")
     run = RunInfo("rehearsal", "rehearsal", folder, time.time())
-    stores, services = Stores(folder), NoServices()
+    prepared = Prepared(Stores(folder), NoServices())
     os.mkdir(folder, 0o700)  # by hand: the module tempfile would cost each child more than all of this
     try:
         for number in range(_REHEARSALS):
             output = f"nothing{number}"
             nothing = Node(f"rehearsal{number}", Origin("mlops", "", ""), outputs=(output,), parameters=(_OPTIONAL,))
-            run_node(Order(nothing, run, {_OPTIONAL.name: None}), stores=stores, services=services, function=lambda: 0)
+            run_node(Order(nothing, run, {_OPTIONAL.name: None}), prepared, function=lambda: 0)
     finally:
         for file in os.listdir(folder):
             os.unlink(os.path.join(folder, file))

@@ -6,9 +6,9 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from mlops.nodes import Origin
+from mlops.runs.attempt import Prepared
 from mlops.runs.node_run import Stopped, run_node
 from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, interrupted
@@ -27,7 +27,7 @@ class InlineExecutor:
 
     def __init__(self, preparation: Preparation, *, grace: float) -> None:
         self._preparation, self._grace = preparation, grace
-        self._keywords: dict[str, Any] | None = None  # Any: see run_node
+        self._prepared: Prepared | None = None
         self._next: Order | None = None
         self._aside: ProcessExecutor | None = None
         self.interruptible = True
@@ -47,9 +47,9 @@ class InlineExecutor:
             return self._aside.wait(seconds) if self._aside is not None else ()
         started = time.time()
         try:
-            if self._keywords is None:
-                self._keywords = self._preparation()
-            return (run_node(order, **self._keywords),)
+            if self._prepared is None:
+                self._prepared = self._preparation()
+            return (run_node(order, self._prepared),)
         except Stopped:
             return (interrupted(order.node.full_name, order.attempt, started),)
 
@@ -62,8 +62,8 @@ class InlineExecutor:
         """End what runs aside, and the services."""
         if self._aside is not None:
             self._aside.close()
-        if self._keywords is not None:
-            self._keywords["services"].close()
+        if self._prepared is not None:
+            self._prepared.services.close()
 
 
 class ProcessExecutor:

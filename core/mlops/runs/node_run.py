@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from mlops.errors import MlopsError
-from mlops.runs.attempt import Attempt
+from mlops.runs.attempt import Attempt, Prepared
 from mlops.runs.logs import NodeLog, captured
 from mlops.runs.order import Order
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, State
@@ -20,8 +20,6 @@ from mlops.runs.services import Services
 
 if TYPE_CHECKING:
     from mlops.datasets.manifest import DatasetRecord
-    from mlops.plugins.hooks import Hooks
-    from mlops.runs.stores import Stores
 
 
 class Stopped(BaseException):
@@ -29,30 +27,24 @@ class Stopped(BaseException):
 
 
 def run_node(
-    order: Order,
-    *,
-    stores: Stores,
-    services: Services,
-    hooks: Hooks | None = None,
-    function: Callable[..., object] | None = None,
-    echo: TextIO | None = None,
-    own_log: bool = True,
+    order: Order, prepared: Prepared, *, function: Callable[..., object] | None = None, own_log: bool = True
 ) -> NodeOutcome:
     """Run one attempt of a node and return what it came to; whatever the node raises is in the outcome.
 
-    ``stores`` is where its inputs are read and its outputs committed. ``function`` is the node's function where the caller
-    has it already. Without ``own_log`` what the node prints is left to the caller, as in a container.
+    ``function`` is the node's function where the caller has it already. Without ``own_log`` what the node prints is left to
+    the caller, as in a container.
 
     Raises:
         Stopped, KeyboardInterrupt: the run is being stopped; nothing is committed.
     """
     _collect_garbage()
-    node = order.node
-    log = NodeLog(order.log or os.path.join(order.run.folder, "logs", f"{node.name}.log"), echo=echo, label=node.name)
-    attempt = Attempt(order, stores, services, hooks, function)
+    node, services, hooks = order.node, prepared.services, prepared.hooks
+    path = order.log or os.path.join(order.run.folder, "logs", f"{node.name}.log")
+    log = NodeLog(path, echo=prepared.echo, label=node.name)
+    attempt = Attempt(order, prepared, function)
     try:
         with captured(log) if own_log else nullcontext():
-            outcome = _outcome(attempt, services, hooks, log if own_log else None)
+            outcome = _outcome(attempt, prepared, log if own_log else None)
             good = outcome.state is State.SUCCEEDED
             untold = _tracked(services, attempt, succeeded=good) if order.whole else ()
             if hooks and (order.whole or not good):
@@ -67,9 +59,9 @@ def run_node(
     return replace(outcome, log=log.path if used else None, warnings=warnings) if used or warnings else outcome
 
 
-def _outcome(attempt: Attempt, services: Services, hooks: Hooks | None, log: NodeLog | None) -> NodeOutcome:
+def _outcome(attempt: Attempt, prepared: Prepared, log: NodeLog | None) -> NodeOutcome:
     """Return what an attempt came to; what it raises is written to the log, if it is not left to the caller."""
-    order = attempt.order
+    order, services, hooks = attempt.order, prepared.services, prepared.hooks
     records: tuple[DatasetRecord, ...] = ()
     error: ErrorInfo | None = None
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -15,13 +15,14 @@ from mlops.runs.outcome import AuthFallback
 
 if TYPE_CHECKING:
     from mlops.plugins.hooks import Hooks
+    from mlops.runs.attempt import Prepared
 
 
 class Preparation(Protocol):
-    """Makes the keyword arguments of ``run_node`` in the process that will call it; it can be pickled."""
+    """Makes what nodes need in the process that will run them; it can be pickled."""
 
-    def __call__(self) -> dict[str, Any]:  # Any: see run_node
-        """Return the keyword arguments."""
+    def __call__(self) -> Prepared:
+        """Return it; whoever asked closes its services."""
 
 
 class LocalPreparation(Struct, frozen=True):
@@ -39,20 +40,17 @@ class LocalPreparation(Struct, frozen=True):
     connection: Connection | None = None
     hook_seconds: float = 10.0
 
-    def __call__(self) -> dict[str, Any]:  # Any: see run_node
-        """Return the keyword arguments."""
+    def __call__(self) -> Prepared:
+        """Return what nodes need, made here and now."""
+        from mlops.runs.attempt import Prepared
         from mlops.runs.services import services_for
         from mlops.runs.stores import Stores
 
         hooks, told = observers_of(self.known, self.hook_seconds)
         services = services_for(self.connection, on_fallback=told)
         session = partial(services.get, "session")
-        return {
-            "stores": Stores(self.folder, self.known, allow_pickle=self.allow_pickle, session=session),
-            "services": services,
-            "hooks": hooks,
-            "echo": sys.stderr if self.echo else None,
-        }
+        stores = Stores(self.folder, self.known, allow_pickle=self.allow_pickle, session=session)
+        return Prepared(stores, services, hooks, sys.stderr if self.echo else None)
 
 
 def observers_of(

@@ -98,13 +98,13 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
             connection,
             hook_seconds=settings.plugins.hook_seconds,
         )()
-        stack.callback(prepared["services"].close)
+        stack.callback(prepared.services.close)
         records.begin(run, [node.full_name])
         records.node_started(run_id, node.full_name, 1, started)
         records.commit()
         with stopped_by_signals(stopped.append, interrupt=True):
             try:
-                outcome = _run_all(order, partial(run_node, function=function, **prepared))
+                outcome = _run_all(order, partial(run_node, prepared=prepared, function=function))
             except Stopped:
                 outcome = interrupted(node.full_name, 1, started)
         records.node_ended(run_id, outcome)
@@ -112,7 +112,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         state = State.STOPPED if stopped else outcome.state
         records.end(run_id, state, reason=reason, warnings=outcome.warnings)
     if state is State.SUCCEEDED:
-        _copy_outputs(request, prepared["stores"], outcome.outputs)
+        _copy_outputs(request, prepared.stores, outcome.outputs)
     return RunOutcome(
         run=authenticated(run, (outcome,)), state=state, nodes=(outcome,), ended=time.time(), reason=reason
     )

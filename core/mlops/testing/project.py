@@ -164,9 +164,9 @@ class TemporaryProject:
         known = tuple(one for one in self.project.discovery.known if one.hooks)
         prepared = LocalPreparation(run.folder, allow_pickle=False, known=known, connection=connection)()
         try:
-            outcome = run_all_here(order, partial(run_node, function=function, **prepared))
+            outcome = run_all_here(order, partial(run_node, prepared=prepared, function=function))
         finally:
-            prepared["services"].close()
+            prepared.services.close()
         return self._outcome(
             RunOutcome(run=run, state=outcome.state, nodes=(outcome,), ended=time.time(), warnings=outcome.warnings)
         )
