@@ -7,7 +7,7 @@ from threading import Lock as Mutex
 
 from msgspec.structs import replace
 
-from mlops.compile.objects import ImageRepository, Service, Task
+from mlops.compile.objects import ImageRepository, Service, ServiceFunction, Task
 from mlops.deploy.account import Account, UnreachableError
 from mlops.deploy.calls import Calls
 from mlops.deploy.levels import levels_of
@@ -37,13 +37,13 @@ class Rollback:
     def touch(self, step: Step) -> None:
         """Note that a step is about to be carried out; whether it was is not known if its answer is lost.
 
-        A service is read before: a listing shows no specification, and one cannot be put back without.
+        A service and a function are read before: a listing does not show all that is needed to put one back.
         """
         with self._mutex:
             if (step.kind, step.name) in self._touched:
                 return
-        if step.held is not None and isinstance(step.held.value, Service):
-            step = replace(step, held=self._account.find(Service, step.name) or step.held)
+        if step.held is not None and isinstance(step.held.value, (Service, ServiceFunction)):
+            step = replace(step, held=self._account.find(type(step.held.value), step.name) or step.held)
         with self._mutex:
             self._touched[step.kind, step.name] = step
 

@@ -38,7 +38,7 @@ from mlops.errors import AccountError
 from mlops.snowflake import objects
 from mlops.snowflake.identifiers import quoted, stored
 from mlops.snowflake.refusals import body, said
-from mlops.snowflake.service_functions import create_function, drop_function, functions_in
+from mlops.snowflake.service_functions import create_function, drop_function, function_named, functions_in
 
 if TYPE_CHECKING:
     from mlops.snowflake.session import SnowflakeSession
@@ -92,7 +92,10 @@ class SnowflakeAccount:
 
     def find(self, kind: type[ObjectT], name: str) -> Held[ObjectT] | None:
         with suppress(_MissingError), self._refusals(f"{_words(kind)} {name}"):
-            if issubclass(kind, (ServiceFunction, ImageRepository)):
+            if issubclass(kind, ServiceFunction):
+                function: Any = function_named(self._session, self._database, self._schema_name, name)
+                return function  # type: ignore[no-any-return]  # it is one of that kind
+            if issubclass(kind, ImageRepository):
                 return next((one for one in self._listed(kind, name) if one.value.name == name), None)
             found: Held[ObjectT] = _HELD[kind](self._resource(kind, name).fetch())
             return found

@@ -16,12 +16,14 @@ from mlops.compile.statement import literal
 from mlops.deploy.account import Held
 from mlops.deploy.ownership import ownership_of
 from mlops.errors import AccountError
-from mlops.snowflake.identifiers import qualified, quoted
+from mlops.snowflake.identifiers import qualified, quoted, stored
 
 if TYPE_CHECKING:
     from mlops.snowflake.session import SnowflakeSession
 
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\([0-9]+( *, *[0-9]+)?\))?\Z")
+_COMMA = re.compile(r",(?![^(]*\))")
+_NAMED = re.compile(r'("(?:[^"]|"")+"|\S+)\s+(.+)\Z', re.DOTALL)
 _SIGNATURE = re.compile(r"\((.*)\)\s+RETURN", re.DOTALL)
 
 
@@ -63,6 +65,35 @@ def functions_in(session: SnowflakeSession, database: str, schema: str, prefix: 
         for row in cursor.fetchall():
             if row["name"].startswith(prefix):
                 yield Held(ServiceFunction(row["name"], "", "", ""), row.get("description") or None)
+
+
+def function_named(session: SnowflakeSession, database: str, schema: str, name: str) -> Held[ServiceFunction] | None:
+    """Return the function of a name, ours before one of others, and ours whole, so that it can be made again; or None.
+
+    Source: Snowflake documentation, "DESCRIBE FUNCTION (Snowpark Container Services)".
+    """
+    for signature, comment in _ours(session, database, schema, name):
+        with session.connection.cursor() as cursor:
+            cursor.execute(f"DESCRIBE FUNCTION {qualified(database, schema, name)}({signature})")
+            said = {row[0]: row[1] or "" for row in cursor.fetchall()}
+        endpoint, service = said["service_endpoint"], stored(said["service"])
+        return Held(
+            ServiceFunction(name, service, endpoint, said["body"], arguments_in(said["signature"]), said["returns"]),
+            comment,
+        )
+    return next((one for one in functions_in(session, database, schema, name) if one.value.name == name), None)
+
+
+def arguments_in(signature: str) -> dict[str, str]:
+    """Return the arguments of a signature as DESCRIBE shows it, ``(A NUMBER(38,0), "b" VARCHAR)``, with their types.
+
+    Raises:
+        AccountError: it is none.
+    """
+    found = [_NAMED.match(one.strip()) for one in _COMMA.split(signature.strip()[1:-1]) if one.strip()]
+    if None in found:
+        raise AccountError(f"{signature!r} is no signature of a function")
+    return {stored(one[1]): one[2] for one in found if one is not None}
 
 
 def drop_function(session: SnowflakeSession, database: str, schema: str, name: str) -> None:

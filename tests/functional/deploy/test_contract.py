@@ -14,6 +14,7 @@ from mlops_embedded.recorder import Exchange, Recorder, recorder
 from msgspec.structs import replace
 
 from mlops.compile.objects import Deployment, Service, ServiceFunction
+from mlops.deploy.account import Held
 from mlops.deploy.applying import apply
 from mlops.deploy.destroying import destroy, survey_of_destruction
 from mlops.deploy.ownership import Ownership, comment_of
@@ -22,7 +23,7 @@ from mlops.errors import AccountError
 from mlops.runs.connection import Connection
 from mlops.snowflake.account import SnowflakeAccount, account_on
 from mlops.snowflake.objects import held_service, sdk_service
-from mlops.snowflake.service_functions import creation_of
+from mlops.snowflake.service_functions import arguments_in, creation_of
 from mlops.snowflake.session import SnowflakeSession
 from tests.unit.deploy.graphs import NEW, OLD, POOL_OF_THREE
 
@@ -117,9 +118,27 @@ def test_a_function_of_other_arguments_takes_the_place_of_ours_and_leaves_that_o
     assert comments() == sorted([theirs, first])
     account.put(wider, second)
     assert comments() == sorted([theirs, second])
+    before = account.find(ServiceFunction, "SCORE")
+    assert before == Held(replace(wider, service="SCORING"), second)
     account.put(function, first)
     assert comments() == sorted([theirs, first])
+    account.put(before.value, before.comment or "")  # as undoing a deploy does
+    assert account.find(ServiceFunction, "SCORE") == before
+    assert comments() == sorted([theirs, second])
     account.drop(ServiceFunction, "SCORE")
     assert comments() == [theirs]
     session.rows("DROP SERVICE EMBEDDED.PUBLIC.SCORING")
     session.close()
+
+
+@pytest.mark.parametrize(
+    ("signature", "arguments"),
+    [
+        ("()", {}),
+        ("(A VARCHAR)", {"A": "VARCHAR"}),
+        ("(A NUMBER(38,0), B ARRAY)", {"A": "NUMBER(38,0)", "B": "ARRAY"}),
+        ('("a b" VARCHAR(10), "it""s" TIMESTAMP_NTZ(9))', {"a b": "VARCHAR(10)", 'it"s': "TIMESTAMP_NTZ(9)"}),
+    ],
+)
+def test_the_signature_of_a_function_is_read_back(signature: str, arguments: dict[str, str]) -> None:
+    assert arguments_in(signature) == arguments

@@ -378,25 +378,29 @@ def test_the_holder_of_a_lock_is_silent_when_it_drops_it_so_that_it_does_not_com
     assert beating == [False]
 
 
-def test_a_service_is_put_back_with_its_specification_which_a_listing_does_not_show(threads):
+def test_services_and_functions_are_put_back_with_what_a_listing_does_not_show(threads):
     class Listing(InMemoryAccount):
         def held(self, kind, prefix=""):
-            found = super().held(kind, prefix)
+            hidden = {Service: {"specification": ""}, ServiceFunction: {"service": "", "endpoint": "", "path": ""}}
             return [
-                replace(one, value=replace(one.value, specification="")) if kind is Service else one for one in found
+                replace(one, value=replace(one.value, **hidden.get(kind, {}))) for one in super().held(kind, prefix)
             ]
 
     service = Service("CHURN_SERVE", "mlops-churn:serve", "P", "spec: 1")
+    function = ServiceFunction("CHURN_PREDICT", "CHURN_SERVE", "main", "/predict")
     account = Listing()
-    deploy(account, replace(OLD, services=(service,)), threads)
-    before = graph(account)
+    deploy(account, replace(OLD, services=(service,), functions=(function,)), threads)
+    before = {key: one for key, one in account._objects.items() if key[0].startswith("Service")}
     once = at(1, lambda: AccountError("no"))
     account.before = lambda call: once(call) if call == "put Task CHURN$CHOOSE" else None
+    changed = (replace(service, specification="spec: 2"),), (replace(function, path="/other"),)
 
-    with pytest.raises(DeployFailedError):
-        deploy(account, replace(NEW, services=(replace(service, specification="spec: 2"),)), threads)
+    with pytest.raises(DeployFailedError) as caught:
+        deploy(account, replace(NEW, services=changed[0], functions=changed[1]), threads)
 
-    assert graph(account) == before
+    assert (caught.value.kept, [key[0] for key in before]) == ((), ["Service", "ServiceFunction"])
+    assert {key: account._objects[key] for key in before} == before
+    assert {"put Service CHURN_SERVE", "put ServiceFunction CHURN_PREDICT"} <= set(account.calls)
 
 
 def test_the_holder_of_a_lock_says_that_it_is_alive(threads):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlops_embedded.catalog import Document
+from mlops_embedded.catalog import Document, quote
 from mlops_embedded.errors import SnowflakeError, unknown_here
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import evaluate, query_rewrite, split_arguments
@@ -138,13 +138,30 @@ def describe_function(session: Session, found: Statement) -> Rowset:
     types = [signature_type(reader.text_of(t)).written for t in split_arguments(reader.parenthesised())]
     key = type(name)(name.database, name.schema, f"{name.name}({', '.join(types)})")
     body = session.catalog.get(kind.lower(), key).body
-    facts = {
+    facts: dict[str, str | None] = {
         "signature": "(" + ", ".join(f"{n} {t}" for n, t, _ in body["arguments"]) + ")",
         "returns": body["returns"],
         **{key: str(value) for key, value in body["properties"].items()},
         "body": body["body"],
     }
+    if "service" in body["properties"]:
+        facts = {**_of_service(body["properties"]), "signature": facts["signature"], "returns": facts["returns"]}
+        facts["body"] = body["body"]
     return Rowset.of(("property", "value"), ({"property": key, "value": value} for key, value in facts.items()))
+
+
+def _of_service(properties: dict[str, Any]) -> dict[str, str | None]:
+    """What DESCRIBE says of a service function beside its signature, what it returns, and its path."""
+    return {
+        "signature": None, "returns": None, "language": None,
+        "null handling": "RETURNS NULL ON NULL INPUT" if properties.get("strict") else "CALLED ON NULL INPUT",
+        "volatility": "VOLATILE", "body": None, "headers": None, "context_headers": None,
+        "max_batch_rows": str(properties.get("max_batch_rows", "not set")),
+        "service": quote(properties["service"][-1]), "service_endpoint": str(properties["endpoint"]),
+        "max_batch_retries": str(properties.get("max_batch_retries", 3)),
+        "on_batch_failure": properties.get("on_batch_failure", "ABORT"),
+        "batch_timeout_secs": str(properties.get("batch_timeout_secs", "not set")),
+    }  # fmt: skip
 
 
 # -- calls
