@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -266,6 +268,27 @@ def test_a_replica_that_fails_fails_the_job_and_a_retry_keeps_the_parts_of_the_o
     assert 0 < len(kept) < 3
     assert len(json.loads((folder / "bills.json").read_text())) == 9
     assert any("kept its part" in line for line in log + said(account.log(account.jobs()[-1], 2)))
+
+
+def test_a_replica_that_falls_silent_is_named_and_not_waited_for_any_longer(account: Account, tmp_path: Path) -> None:
+    sign = tmp_path / "sign"
+    root = account.graph([["lagging"]], {"lagging.sign": str(sign)}, {"MLOPS_REPLICA_PATIENCE": "2"}, replicas=2)
+    account.sql(f"EXECUTE TASK {root}")
+    until = time.monotonic() + 30
+    while not (sign.exists() and sign.read_text()):
+        assert time.monotonic() < until, "the second replica does not start"
+        time.sleep(0.05)
+    job, pid = account.jobs()[-1], int(sign.read_text())
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        while not (errors := [one["body"] for one in account.log(job) if one["severity_text"] == "ERROR"]):
+            assert time.monotonic() < until, "the first replica still waits"
+            time.sleep(0.05)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    assert errors == ["replica 1 of 2 of node 'lagging' gave no sign of life for 2.0 s"]
 
 
 @pytest.mark.parametrize(

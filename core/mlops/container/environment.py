@@ -17,7 +17,8 @@ class TaskEnvironment(Struct, frozen=True):
 
     ``data`` is where the stage is mounted. ``versions`` are those that the graph was deployed for, by distribution.
     ``replica_index`` counts from 0; ``replica_count`` is 1 unless the job was asked for several. ``job`` is the name of the
-    job service: the same for its replicas, another one for a retry.
+    job service: the same for its replicas, another one for a retry. ``replica_patience`` is for how many seconds a replica
+    may give no sign of life.
     """
 
     pipeline: str
@@ -26,6 +27,7 @@ class TaskEnvironment(Struct, frozen=True):
     replica_index: int = 0
     replica_count: int = 1
     job: str = ""
+    replica_patience: float = 900.0
 
 
 def task_environment(environ: Mapping[str, str]) -> TaskEnvironment:
@@ -44,6 +46,7 @@ def task_environment(environ: Mapping[str, str]) -> TaskEnvironment:
         replica_index=index,
         replica_count=count,
         job=environ.get("SNOWFLAKE_SERVICE_NAME", ""),
+        replica_patience=_number(environ, "MLOPS_REPLICA_PATIENCE", 900),
     )
 
 

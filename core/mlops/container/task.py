@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -24,6 +24,7 @@ from mlops.container.grace import ended_within
 from mlops.container.job_log import JobLog
 from mlops.container.return_value import return_value
 from mlops.container.service_run import PARAMETERS, ServiceRun
+from mlops.container.signs import alive
 from mlops.container.skew import refuse_skew
 from mlops.credentials import hide_credentials
 from mlops.errors import DatasetError, MlopsError
@@ -205,14 +206,21 @@ def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a n
     work.log.say(
         "INFO", f"node {node.name} {node.origin.version} starts", {"mlops.parameters": hide_credentials(parameters)}
     )
-    outcome = run_node(order, work.prepared, function=function, own_log=False)
+    job = work.environment.job
+    try:
+        with alive(order, job, work.environment.replica_patience) if order.replica_index > 0 else nullcontext():
+            outcome = run_node(order, work.prepared, function=function, own_log=False)
+    except Stopped:
+        if order.replica_index > 0:
+            replicas.note_failure(order, "it was told to end", job)
+        raise
     for warning in outcome.warnings:
         work.log.say("WARN", warning)
     if outcome.error is None:
         work.log.say("INFO", f"node {node.name} succeeded in {outcome.seconds or 0.0:.3f} s", _facts(outcome))
         return _gathered(order, outcome, work)
     if order.replica_count > 1:
-        replicas.note_failure(order, outcome, work.environment.job)
+        replicas.note_failure(order, f"{outcome.error.type}: {outcome.error.message}", job)
     _tell_failure(node, outcome, inputs, work)
     return outcome
 
@@ -227,7 +235,12 @@ def _gathered(order: Order, outcome: NodeOutcome, work: _Work) -> NodeOutcome:
         return outcome
     work.log.say("INFO", f"node {order.node.name} waits for {order.replica_count - 1} other replicas")
     replicas.wait_for_parts(
-        order, work.shared, work.stores, job=work.environment.job, tell=partial(work.log.say, "WARN")
+        order,
+        work.shared,
+        work.stores,
+        job=work.environment.job,
+        tell=partial(work.log.say, "WARN"),
+        patience=work.environment.replica_patience,
     )
     gathering = replicas.whole_order(order, work.shared, started=outcome.started)
     whole = run_node(gathering, work.prepared, own_log=False)

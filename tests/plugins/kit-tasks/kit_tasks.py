@@ -74,6 +74,14 @@ def telling(context) -> None:
     print(f"replica {context.replica_index} of {context.replica_count}, attempt {context.attempt}, heavy {heavy}")
 
 
+@node(outputs=[])
+def lagging(context, *, sign: str = "", seconds: float = 60.0) -> None:
+    """Do nothing in the first replica; give a sign and wait in the others."""
+    if context.replica_index > 0:
+        Path(sign).write_text(str(os.getpid()))
+        time.sleep(seconds)
+
+
 @node(outputs=[], serving=Serving())
 def serving(context, *, answer: int = 1) -> None:
     """Stand for a server that has ended."""
