@@ -27,12 +27,12 @@ def test_an_old_token_and_one_of_another_account_are_refused() -> None:
     foreign = Credentials("other").mint("ANA", lifetime=timedelta(minutes=1))
 
     for token in (old, foreign):
-        with pytest.raises(SnowflakeError):
+        with pytest.raises(SnowflakeError, match="Incorrect username or password"):
             Credentials("secret").check(None, token)
 
 
 def test_a_presigned_file_is_no_login() -> None:
     credentials = Credentials("secret")
 
-    with pytest.raises(SnowflakeError):
+    with pytest.raises(SnowflakeError, match="Incorrect username or password"):
         credentials.check(None, credentials.mint("", lifetime=timedelta(minutes=1), file="x"))
