@@ -118,10 +118,10 @@ def _bare_forks(rounds: int, folder: Path, python: Path, environ: Mapping[str, s
 
 _FORKING = """
 import gc, os, resource, select, sys, time
-import mlops.runs.forking
+import mlops.runs.processes.forking
 from mlops.nodes import Origin
 from mlops.plugins.loading import preload
-from mlops.runs.execution import rehearsed
+from mlops.runs.processes.execution import rehearsed
 from mlops.runs.preparation import LocalPreparation
 
 count = int(sys.argv[1])

@@ -16,11 +16,11 @@ import pytest
 from mlops.errors import RunError
 from mlops.nodes import Node, Origin
 from mlops.parameters import Parameter
-from mlops.runs.interpreters import FreshInterpreters
 from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, RunInfo, State
 from mlops.runs.preparation import LocalPreparation
-from mlops.runs.workers import ForkingWorkers, Workers
+from mlops.runs.processes.interpreters import FreshInterpreters
+from mlops.runs.processes.workers import ForkingWorkers, Workers
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +195,7 @@ from pathlib import Path
 sys.path.insert(0, {folder!r})
 from mlops.nodes import Origin
 from mlops.runs.preparation import LocalPreparation
-from mlops.runs.workers import ForkingWorkers
+from mlops.runs.processes.workers import ForkingWorkers
 workers = ForkingWorkers(LocalPreparation("run", False), [Origin("hangs", "1.0", "hangs:node")], grace=1)
 time.sleep(60)
 """

@@ -13,8 +13,8 @@ from mlops.runs.node_run import Stopped, run_node
 from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, interrupted
 from mlops.runs.preparation import Preparation
+from mlops.runs.processes.workers import workers
 from mlops.runs.replicas import Gathering, gather_order, replica_count, replica_orders
-from mlops.runs.workers import workers
 
 
 class InlineExecutor:

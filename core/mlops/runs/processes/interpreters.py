@@ -12,10 +12,10 @@ from threading import Thread
 
 from msgspec import Struct
 
-from mlops.runs.execution import execute_with
 from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, State, died, interrupted, timed_out
 from mlops.runs.preparation import Preparation
+from mlops.runs.processes.execution import execute_with
 
 
 class _Attempt(Struct):

@@ -21,10 +21,10 @@ from typing import Protocol
 
 from mlops.errors import RunError
 from mlops.nodes import Origin
-from mlops.runs.frames import ANSWER, NO_LIMIT, ORDER, RUN, STOP
 from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome
 from mlops.runs.preparation import Preparation
+from mlops.runs.processes.frames import ANSWER, NO_LIMIT, ORDER, RUN, STOP
 
 GRACE = 10.0
 """Seconds between asking a node to end (SIGTERM) and killing it."""
@@ -53,7 +53,7 @@ def workers(preparation: Preparation, origins: Iterable[Origin] = (), *, grace: 
     """
     if hasattr(os, "fork"):
         return ForkingWorkers(preparation, origins, grace=grace)
-    from mlops.runs.interpreters import FreshInterpreters
+    from mlops.runs.processes.interpreters import FreshInterpreters
 
     return FreshInterpreters(preparation, grace=grace)
 
@@ -157,4 +157,4 @@ class ForkingWorkers:
         )
 
 
-_SERVE = "import sys; number, sys.path[:] = int(sys.argv[1]), sys.argv[2:]; from mlops.runs.forking import serve; serve(number)"
+_SERVE = "import sys; number, sys.path[:] = int(sys.argv[1]), sys.argv[2:]; from mlops.runs.processes.forking import serve; serve(number)"

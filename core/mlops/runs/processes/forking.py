@@ -21,11 +21,11 @@ from typing import Any, NoReturn
 from msgspec import Struct
 
 from mlops.plugins.loading import preload
-from mlops.runs.execution import Execute, rehearsed
-from mlops.runs.frames import ANSWER, NO_LIMIT, ORDER, RUN
 from mlops.runs.node_run import Stopped
 from mlops.runs.order import Order
 from mlops.runs.outcome import NodeOutcome, State, died, interrupted, timed_out
+from mlops.runs.processes.execution import Execute, rehearsed
+from mlops.runs.processes.frames import ANSWER, NO_LIMIT, ORDER, RUN
 
 _LOOK = 1.0
 """Seconds after which children are looked at that have died and left their pipe open in a process of their own."""
