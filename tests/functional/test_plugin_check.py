@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.json import encode
 
 from mlops.testing import Report, check
+from mlops.testing.rehearsal import Line, Performance, Written, told_by
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 
@@ -72,6 +74,53 @@ def test_a_wheel_of_a_sound_plugin_passes_and_is_not_installed_by_that(healthy, 
     assert (ended.returncode, answer["passed"], answer["plugin"]) == (0, True, "kit-steps"), ended.stdout
     assert (folder / "steps").read_text().split() == ["seed", "left", "right", "both", "blob", "total"]
     assert "kit-steps" not in healthy.mlops("plugins", "list", cwd=folder).stdout
+
+
+SERVED = """
+import time
+
+from mlops import Pipeline, Serving, node
+
+
+@node(outputs=["answer"])
+def quick() -> int:
+    \"\"\"Ends.\"\"\"
+    return 42
+
+
+@node(serving=Serving())
+def serve() -> None:
+    \"\"\"Goes on until it is stopped.\"\"\"
+    time.sleep(600)
+
+
+both = Pipeline("both", nodes=["quick", "serve"])
+alone = Pipeline("alone", nodes=["serve"])
+"""
+
+
+def test_a_service_is_not_run_since_it_would_not_end(folder):
+    (folder / "served.py").write_text(SERVED)
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "served"\nversion = "1"\ndependencies = ["mlops-framework"]\n'
+        '[project.entry-points."mlops.nodes"]\nquick = "served:quick"\nserve = "served:serve"\n'
+        '[project.entry-points."mlops.pipelines"]\nboth = "served:both"\nalone = "served:alone"\n'
+    )
+
+    (outputs,) = [made for made in check(folder).checks if made.name == "outputs"]
+
+    assert outputs.passed
+    assert "1 of 2 nodes run" in outputs.told
+    assert [one.problem for one in outputs.findings] == ["it was not run: it is a service"]
+
+
+def test_a_rehearsal_that_was_ended_has_told_what_came_before_and_which_node_went_on():
+    done = Performance("team:quick", "succeeded", outputs=(Written("answer", "builtins.int", "aa"),))
+    lines = [Line(begun="team:quick"), Line(done=done), Line(begun="team:stuck")]
+    output = b"\n".join(encode(line) for line in lines) + b'\n{"begu'
+
+    assert told_by(output) == ((done,), "team:stuck")
 
 
 def test_what_cannot_be_checked_is_told(healthy, folder):

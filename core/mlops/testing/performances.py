@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops.nodes import Node
 from mlops.testing.findings import Finding
 from mlops.testing.rehearsal import Performance, Rehearsed
 from mlops.testing.subject import Subject
@@ -24,10 +25,7 @@ def outputs_are_written(subject: Subject) -> Made:
     for node in subject.nodes:
         one = performed.get(node.full_name)
         if one is None:
-            read = ", ".join(node.datasets) or "what it reads from inputs"
-            why = "it is a service" if node.serving else f"no pipeline of the plugin gives it {read}"
-            hint = "put it into a pipeline of the plugin, or test it with mlops_project.run_node"
-            findings.append(Finding("outputs", "note", node.full_name, f"it was not run: {why}", hint))
+            findings.append(_not_run(node, lost=bool(rehearsed.problem)))
         elif one.state == "failed":
             findings.append(Finding("outputs", "error", node.full_name, one.problem, one.hint or _mend(one)))
         elif one.state == "succeeded" and (missing := set(node.outputs) - {written.name for written in one.outputs}):
@@ -129,6 +127,17 @@ def _lost(check: str, subject: Subject, rehearsed: Rehearsed) -> list[Finding]:
         return []
     hint = "make it quicker with --param, give it longer with --timeout, or look without running: --no-run"
     return [Finding(check, "error", subject.known.distribution, rehearsed.problem, hint)]
+
+
+def _not_run(node: Node, *, lost: bool) -> Finding:
+    hint = "put it into a pipeline of the plugin, or test it with mlops_project.run_node"
+    if node.serving is not None:
+        why, hint = "it is a service", "test what it serves, or run it: mlops run-node " + node.full_name
+    elif lost:
+        why, hint = "the nodes that ran were ended before", "see the error of this check"
+    else:
+        why = f"no pipeline of the plugin gives it {', '.join(node.datasets) or 'what it reads from inputs'}"
+    return Finding("outputs", "note", node.full_name, f"it was not run: {why}", hint)
 
 
 def _mend(one: Performance) -> str:

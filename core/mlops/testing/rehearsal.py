@@ -1,7 +1,8 @@
 """A rehearsal: a plugin's pipelines and nodes run for real in a process and a folder of their own.
 
-Read from standard input as JSON, answered on standard output: ``python -m mlops.testing.rehearsal``. A second rehearsal,
-with another seed of Python's hashes, runs nodes again on what the first has committed.
+Read from standard input as JSON, answered on standard output line by line, so that a rehearsal that has to be ended has
+told what came before: ``python -m mlops.testing.rehearsal``. A second rehearsal, with another seed of Python's hashes, runs
+nodes again on what the first has committed.
 """
 
 from __future__ import annotations
@@ -9,11 +10,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import DecodeError, Struct, field, json
+
+if TYPE_CHECKING:
+    from mlops.nodes import Node
+    from mlops.runs.outcome import NodeOutcome
 
 _START = "import sys; sys.path.pop(0); from mlops.testing.rehearsal import main; main()"
 
@@ -53,6 +59,13 @@ class Programme(Struct, frozen=True):
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+class Line(Struct, frozen=True):
+    """A line of an answer: a node has begun, or has come to something."""
+
+    begun: str = ""
+    done: Performance | None = None
+
+
 class Rehearsed(Struct, frozen=True):
     """What every node of a programme came to; ``problem`` says why the rehearsal itself was lost, if it was."""
 
@@ -79,13 +92,27 @@ def rehearse(programme: Programme, *, seconds: float, hash_seed: int = 1) -> Reh
             },
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return Rehearsed(problem=f"its nodes had not ended after {seconds:g} s")
-    try:
-        return json.decode(ended.stdout, type=Rehearsed)
-    except DecodeError:
-        last = (ended.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
-        return Rehearsed(problem=f"the process that ran its nodes ended with code {ended.returncode}: {last}")
+    except subprocess.TimeoutExpired as cause:
+        done, running = told_by(cause.output or b"")
+        return Rehearsed(done, f"{running or 'its first node'} had not ended after {seconds:g} s")
+    done, running = told_by(ended.stdout)
+    if ended.returncode == 0:
+        return Rehearsed(done)
+    last = (ended.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+    during = f" in {running}" if running else ""
+    return Rehearsed(done, f"the process that ran its nodes ended with code {ended.returncode}{during}: {last}")
+
+
+def told_by(output: bytes) -> tuple[tuple[Performance, ...], str]:
+    """Return what a rehearsal has performed, and the node that it began last."""
+    done: list[Performance] = []
+    running = ""
+    for text in output.splitlines():
+        with suppress(DecodeError):  # of the last line only the start may have come
+            line = json.decode(text, type=Line)
+            running = line.begun or running
+            done += [] if line.done is None else [line.done]
+    return tuple(done), running
 
 
 def main() -> None:
@@ -94,43 +121,72 @@ def main() -> None:
     answer = os.dup(1)
     os.dup2(2, 1)
     Path(programme.folder, "mlops.toml").touch()
-    done = Rehearsed(tuple(_perform(programme)))
     with os.fdopen(answer, "wb") as out:
-        out.write(json.encode(done))
+
+        def tell(line: Line) -> None:
+            out.write(json.encode(line) + b"\n")
+            out.flush()
+
+        for performance in _perform(programme, lambda node: tell(Line(begun=node))):
+            tell(Line(done=performance))
 
 
-def _perform(programme: Programme) -> Sequence[Performance]:
+Begin = Callable[[str], None]
+
+
+def _perform(programme: Programme, begin: Begin) -> Iterator[Performance]:
     from mlops.project import Project
 
     # a process for each node: one that ends its process must not take the rest of the rehearsal with it
     flags: dict[str, object] = {"services": programme.services, "run.executor": "process", "run.max_workers": 1}
     project = Project(programme.folder, flags=flags)
-    performances: list[Performance] = []
     for pipeline in programme.pipelines:
-        performances += _pipeline(project, pipeline, programme.parameters)
+        yield from _pipeline(project, pipeline, programme.parameters, begin)
     for node in programme.nodes:
-        performances.append(_single(project, node, programme.parameters, {}))
+        begin(node)
+        yield _single(project, node, programme.parameters, {})
     for before in programme.again:
-        inputs = {dataset: {"run": before.run} for dataset in before.inputs}
-        performances.append(_single(project, before.node, before.parameters, inputs))
-    return performances
+        begin(before.node)
+        yield _single(
+            project, before.node, before.parameters, {dataset: {"run": before.run} for dataset in before.inputs}
+        )
 
 
-def _pipeline(project: Any, pipeline: str, words: Mapping[str, str]) -> Sequence[Performance]:  # Any: Project
+class _Beginnings:
+    """An observer of a run that tells which node it has begun."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    def node_started(self, node: Node, attempt: int) -> None:
+        self._begin(node.full_name)
+
+    def node_ended(self, node: Node, outcome: NodeOutcome, retry_in: float | None) -> None:
+        return
+
+
+def _pipeline(
+    project: Any, pipeline: str, words: Mapping[str, str], begin: Begin
+) -> Sequence[Performance]:  # Any: Project
     from mlops.errors import MlopsError
     from mlops.layers import Layer, settle
     from mlops.runs.launch import Request, prepare
 
+    nodes = project.graph(pipeline).nodes
+    ending = tuple(node.full_name for node in nodes if node.serving is None)  # a service would go on for ever
+    if not ending:
+        return []
     fitting: dict[str, str] = {}
     for key, value in words.items():  # a word that only another pipeline has is not wrong here
         try:
-            settle(project.graph(pipeline).nodes, [Layer("--param", {key: value}, texts=True)])
+            settle(nodes, [Layer("--param", {key: value}, texts=True)])
         except MlopsError:
             continue
         fitting[key] = value
     try:
-        launch = prepare(project, Request(pipeline=pipeline, parameters=fitting))
-        outcome = launch.go()
+        only = ending if len(ending) < len(nodes) else ()
+        launch = prepare(project, Request(pipeline=pipeline, parameters=fitting, only=only))
+        outcome = launch.go(lambda _: [_Beginnings(begin)])
     except MlopsError as cause:
         return [Performance(pipeline, "refused", problem=cause.message, hint=cause.hint or "")]
     from mlops.datasets.store import FileStore
