@@ -23,6 +23,11 @@ OWNER = "MLOPS_OWNER"
 @click.option("--role", metavar="NAME", help="The role that deploys and owns the tasks; by default that of the target.")
 @click.option("--operator", metavar="NAME", help="Also what this role needs to watch and operate, without owning.")
 @click.option(
+    "--caller",
+    metavar="NAME",
+    help="Also what this role needs to call the services that nodes are, once they are deployed.",
+)
+@click.option(
     "--for",
     "purpose",
     type=click.Choice(["deploy", "run", "all"]),
@@ -33,7 +38,13 @@ OWNER = "MLOPS_OWNER"
 @options.target
 @options.as_json
 def grants(
-    pipelines: tuple[str, ...], role: str | None, operator: str | None, purpose: str, target: str | None, as_json: bool
+    pipelines: tuple[str, ...],
+    role: str | None,
+    operator: str | None,
+    caller: str | None,
+    purpose: str,
+    target: str | None,
+    as_json: bool,
 ) -> None:
     """Print the SQL that gives a role what it needs to deploy and run these pipelines on the target, and no more.
 
@@ -44,8 +55,9 @@ def grants(
     Examples:
       mlops grants churn --target prod --role ML_OWNER
       mlops grants churn --operator ML_OPERATOR
+      mlops grants --caller ML_READER --target prod
     """
-    from mlops.compile.privileges import merged, operator_privileges, owner_privileges
+    from mlops.compile.privileges import caller_privileges, merged, operator_privileges, owner_privileges
 
     project = options.project(target=target)
     chosen = project.settings.chosen_target
@@ -58,24 +70,27 @@ def grants(
         for one in owner_privileges(deployment, services=services_in(project, deployment), notification=notification)
         if purpose == "all" or purpose in one.purposes
     )
-    operated: list[Privilege] = []
+    what = ", ".join(one.pipeline for one in deployments)
+    given = [(owned, owner, f"{owner} deploys {what} to target {chosen.name}, and owns the tasks: they run as it")]
     if operator is not None:
         warehouse = chosen.warehouse.upper() if chosen.warehouse else None
         operated = merged(one for each in deployments for one in operator_privileges(each, warehouse=warehouse))
+        said = f"{operator.upper()} sees, starts, suspends and retries runs, and reads their logs"
+        given.append((operated, operator.upper(), said))
+    if caller is not None:
+        called = merged(one for each in deployments for one in caller_privileges(each))
+        said = f"{caller.upper()} calls services; run as {owner} once they are deployed"
+        given.append(
+            (called, caller.upper(), said if called else f"{caller.upper()} needs nothing: no node is a service")
+        )
     if as_json:
-        rows = [_row(one, owner) for one in owned]
-        rows += [_row(one, operator.upper()) for one in operated] if operator is not None else []
+        rows = [_row(one, to) for privileges, to, _ in given for one in privileges]
         print_json({"target": chosen.name, "pipelines": [one.pipeline for one in deployments], "grants": rows})
         return
-    what = ", ".join(one.pipeline for one in deployments)
-    _tell(owned, owner, f"{owner} deploys {what} to target {chosen.name}, and owns the tasks: they run as it")
-    if operator is not None:
-        click.echo("")
-        _tell(
-            operated,
-            operator.upper(),
-            f"{operator.upper()} sees, starts, suspends and retries runs, and reads their logs",
-        )
+    for at, (privileges, to, title) in enumerate(given):
+        if at:
+            click.echo("")
+        _tell(privileges, to, title)
 
 
 def names_of(project: Project) -> list[str]:
@@ -89,11 +104,15 @@ def services_in(project: Project, deployment: Deployment) -> dict[str, tuple[str
 
 
 def _tell(privileges: list[Privilege], role: str, title: str) -> None:
+    """Print the statements, and what each is for where that is not what the one before is for."""
     click.echo(f"-- {title}")
     statements = [one.grant(role) for one in privileges]
     width = max((len(one) for one in statements), default=0)
+    before = None
     for statement, one in zip(statements, privileges, strict=True):
-        click.echo(f"{statement:<{width}}  -- {', '.join(one.purposes)}: {one.why}")
+        said = f"{', '.join(one.purposes)}: {one.why}"
+        click.echo(statement if said == before else f"{statement:<{width}}  -- {said}")
+        before = said
 
 
 def _row(one: Privilege, role: str) -> dict[str, Any]:  # Any: JSON

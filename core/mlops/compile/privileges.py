@@ -19,17 +19,23 @@ from mlops.compile.names import qualified
 from mlops.compile.objects import Deployment, Service, Task
 from mlops.compile.statement import parts_of
 
-Purpose = Literal["deploy", "run", "operate"]
+Purpose = Literal["deploy", "run", "operate", "call"]
 
 _POOL = re.compile(r"IN COMPUTE POOL (\S+)")
 _WAREHOUSE = re.compile(r"QUERY_WAREHOUSE = (\S+)")
 _INTEGRATIONS = re.compile(r"EXTERNAL_ACCESS_INTEGRATIONS = \(([^)]*)\)")
 _STREAM = re.compile(r"SYSTEM\$STREAM_HAS_DATA\('([^']+)'\)", re.IGNORECASE)
+_EXPERIMENT = "experiment"
 _OF_SERVICES = {
+    _EXPERIMENT: ("CREATE EXPERIMENT",),
     "feature_store": ("CREATE DYNAMIC TABLE", "CREATE VIEW", "CREATE TABLE", "CREATE TAG", "CREATE DATASET"),
     "model_registry": ("CREATE MODEL",),
 }
 """What a node that asks for one of Snowflake's services does in the deployment's schema."""
+
+SERVICE_ROLE = "SERVICE ROLE"
+_ALL_ENDPOINTS = "ALL_ENDPOINTS_USAGE"
+"""The service role that each service has without declaring one."""
 
 
 class Privilege(Struct, frozen=True, order=True):
@@ -42,7 +48,9 @@ class Privilege(Struct, frozen=True, order=True):
     why: str = ""
 
     def grant(self, role: str) -> str:
-        """Return the statement that gives it to a role."""
+        """Return the statement that gives it to a role; a service role is given itself."""
+        if self.kind == SERVICE_ROLE:
+            return f"GRANT {SERVICE_ROLE} {self.name} TO ROLE {role};"
         return f"GRANT {self.privilege} ON {' '.join(filter(None, [self.kind, self.name]))} TO ROLE {role};"
 
 
@@ -66,16 +74,22 @@ def owner_privileges(
     if notification is not None:
         found.append(Privilege("INTEGRATION", notification.upper(), "USAGE", ("run",), "failures are told through it"))
     schema = f"{deployment.database}.{deployment.schema}"
+    asking: dict[str, list[str]] = {}
     for node, asked in sorted((services or {}).items()):
-        if asked:
-            why = f"metrics of node {node.rpartition(':')[2]} are kept as an experiment, too"
-            found.append(Privilege("SCHEMA", schema, "CREATE EXPERIMENT", ("run",), why))
-        for service in asked:
-            found += [
-                Privilege("SCHEMA", schema, each, ("run",), f"node {node.rpartition(':')[2]} asks for {service}")
-                for each in _OF_SERVICES.get(service, ())
-            ]
+        for service in (_EXPERIMENT, *asked) if asked else ():
+            asking.setdefault(service, []).append(node.rpartition(":")[2])
+    for service, nodes in asking.items():
+        why = _metrics_of(nodes) if service == _EXPERIMENT else f"{_asked_by(nodes)} for {service}"
+        found += [Privilege("SCHEMA", schema, each, ("run",), why) for each in _OF_SERVICES.get(service, ())]
     return merged(found)
+
+
+def _asked_by(nodes: list[str]) -> str:
+    return f"node {nodes[0]} asks" if len(nodes) == 1 else f"nodes {', '.join(nodes)} ask"
+
+
+def _metrics_of(nodes: list[str]) -> str:
+    return f"metrics of {'node' if len(nodes) == 1 else 'nodes'} {', '.join(nodes)} are kept as an experiment, too"
 
 
 def operator_privileges(deployment: Deployment, *, warehouse: str | None) -> list[Privilege]:
@@ -103,6 +117,31 @@ def operator_privileges(deployment: Deployment, *, warehouse: str | None) -> lis
     return merged(found)
 
 
+def caller_privileges(deployment: Deployment) -> list[Privilege]:
+    """Return what a role needs that calls the services of a deployment: their functions in SQL, and their endpoints.
+
+    The services must be there: a service role is part of one, and goes when it is dropped.
+
+    Source: Snowflake documentation, "GRANT SERVICE ROLE"; "Working with services", privileges for service functions.
+    """
+    if not deployment.services:
+        return []
+    schema = f"{deployment.database}.{deployment.schema}"
+    found = [
+        Privilege("DATABASE", deployment.database, "USAGE", ("call",), "the services are in it"),
+        Privilege("SCHEMA", schema, "USAGE", ("call",), "the services are in it"),
+    ]
+    for function in deployment.functions:
+        name = f"{schema}.{function.name}({', '.join(function.arguments.values())})"
+        found.append(Privilege("FUNCTION", name, "USAGE", ("call",), f"in SQL, service {function.service} answers"))
+    for service in deployment.services:
+        if _plain(service.specification).get("spec", {}).get("endpoints"):
+            name = f"{schema}.{service.name}!{_ALL_ENDPOINTS}"
+            why = "its endpoints, from outside and from services of other roles"
+            found.append(Privilege(SERVICE_ROLE, name, "USAGE", ("call",), why))
+    return merged(found)
+
+
 class HeldPrivilege(Struct, frozen=True):
     """One privilege that a role holds, itself or by a role that it has: ``name`` is qualified, the account has none."""
 
@@ -125,7 +164,7 @@ def missing(needed: Iterable[Privilege], held: Iterable[HeldPrivilege]) -> list[
 
 
 def merged(found: Iterable[Privilege]) -> list[Privilege]:
-    """Return each privilege once, in the order of what it is on, with every purpose and reason that it has."""
+    """Return each privilege once, by what it is on and in the order of the privileges, with every purpose and reason."""
     each: dict[tuple[str, str, str], Privilege] = {}
     for one in found:
         key = (one.kind, one.name, one.privilege)
@@ -137,9 +176,13 @@ def merged(found: Iterable[Privilege]) -> list[Privilege]:
         reasons = list(dict.fromkeys([*filter(None, before.why.split("; ")), *filter(None, one.why.split("; "))]))
         each[key] = Privilege(one.kind, one.name, one.privilege, purposes, "; ".join(reasons))
     order = ["ACCOUNT", "DATABASE", "SCHEMA", "WAREHOUSE", "COMPUTE POOL"]
-    return sorted(
-        each.values(), key=lambda one: (order.index(one.kind) if one.kind in order else len(order), one.kind, one.name)
-    )
+    first = {privilege: at for at, (_, _, privilege) in reversed(list(enumerate(each)))}
+
+    def place(one: Privilege) -> tuple[int, str, int, str]:
+        rank = order.index(one.kind) if one.kind in order else len(order)
+        return rank, one.kind, first[one.privilege], one.name
+
+    return sorted(each.values(), key=place)
 
 
 def _of_place(deployment: Deployment) -> Iterator[Privilege]:

@@ -47,6 +47,7 @@ STATEMENT_MODULES = (
     "mlops_embedded.jobs.listings",
     "mlops_embedded.jobs.functions",
     "mlops_embedded.jobs.service_functions",
+    "mlops_embedded.jobs.service_roles",
     "mlops_embedded.jobs.event_table_statements",
     "mlops_embedded.jobs.job_history",
 )

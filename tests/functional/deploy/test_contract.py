@@ -14,6 +14,7 @@ from mlops_embedded.recorder import Exchange, Recorder, recorder
 from msgspec.structs import replace
 
 from mlops.compile.objects import Deployment, Service, ServiceFunction
+from mlops.compile.privileges import SERVICE_ROLE, caller_privileges
 from mlops.deploy.account import Held
 from mlops.deploy.applying import apply
 from mlops.deploy.destroying import destroy, survey_of_destruction
@@ -127,6 +128,13 @@ def test_a_function_of_other_arguments_takes_the_place_of_ours_and_leaves_that_o
     assert comments() == sorted([theirs, second])
     account.drop(ServiceFunction, "SCORE")
     assert comments() == [theirs]
+    session.rows("CREATE ROLE SCORE_READER")
+    service = Service("SCORING", "x:score", "SCORERS", SCORING)
+    deployment = replace(OLD, database="EMBEDDED", schema="PUBLIC", services=(service,))
+    given = [one for one in caller_privileges(deployment) if one.kind == SERVICE_ROLE]
+    for one in given:
+        session.rows(one.grant("SCORE_READER"))
+    assert [one.name for one in given] == ["EMBEDDED.PUBLIC.SCORING!ALL_ENDPOINTS_USAGE"]
     session.rows("DROP SERVICE EMBEDDED.PUBLIC.SCORING")
     session.close()
 

@@ -15,7 +15,14 @@ from mlops.compile.objects import (
     Stage,
     Task,
 )
-from mlops.compile.privileges import HeldPrivilege, Privilege, missing, operator_privileges, owner_privileges
+from mlops.compile.privileges import (
+    HeldPrivilege,
+    Privilege,
+    caller_privileges,
+    missing,
+    operator_privileges,
+    owner_privileges,
+)
 from mlops.compile.statement import execute_job_service
 from mlops.compile.yaml_text import to_yaml
 
@@ -130,7 +137,7 @@ def test_two_reasons_for_one_privilege_are_one_statement():
         if one.privilege == "CREATE MODEL"
     ]  # fmt: skip
 
-    assert one.why == "node a asks for model_registry; node b asks for model_registry"
+    assert one.why == "nodes a, b ask for model_registry"
     assert one.grant("R") == "GRANT CREATE MODEL ON SCHEMA APP.PUBLIC TO ROLE R;"
 
 
@@ -153,3 +160,41 @@ def test_what_is_held_or_owned_is_not_missing(privilege: str):
 
     assert missing(needed, [HeldPrivilege("WAREHOUSE", "WH", privilege)]) == needed[1:]
     assert missing(needed, []) == needed
+
+
+def test_who_calls_services_needs_their_functions_and_service_roles_and_no_more():
+    text = specification(endpoints=[{"name": "api", "port": 8000}])
+    services = (Service("P_SERVE", "d:serve", "POOL", text), Service("P_QUIET", "d:quiet", "POOL", specification()))
+    function = ServiceFunction("SCORE", "P_SERVE", "api", "/score", {"AGE": "INT", "NAME": "VARCHAR"})
+
+    found = caller_privileges(deployed(services=services, functions=(function,)))
+
+    assert [one.grant("C") for one in found] == [
+        "GRANT USAGE ON DATABASE APP TO ROLE C;",
+        "GRANT USAGE ON SCHEMA APP.PUBLIC TO ROLE C;",
+        "GRANT USAGE ON FUNCTION APP.PUBLIC.SCORE(INT, VARCHAR) TO ROLE C;",
+        "GRANT SERVICE ROLE APP.PUBLIC.P_SERVE!ALL_ENDPOINTS_USAGE TO ROLE C;",
+    ]
+    assert {one.purposes for one in found} == {("call",)}
+    assert caller_privileges(deployed()) == []
+
+
+def test_what_several_nodes_ask_for_is_told_once():
+    services = {"d:a": ("model_registry",), "d:b": ("feature_store", "model_registry"), "d:c": ()}
+
+    found = {one.privilege: one.why for one in owner_privileges(deployed(), services=services)}
+
+    assert found["CREATE MODEL"] == "nodes a, b ask for model_registry"
+    assert found["CREATE VIEW"] == "node b asks for feature_store"
+    assert found["CREATE EXPERIMENT"] == "metrics of nodes a, b are kept as an experiment, too"
+
+
+def test_an_operator_is_given_each_privilege_for_all_tasks_before_the_next():
+    tasks = (Task("P", job(), ("d:n",)), Task("P$B", job(), ("d:b",), ("P",)))
+
+    found = [one for one in operator_privileges(deployed(*tasks), warehouse=None) if one.kind == "TASK"]
+
+    assert [(one.privilege, one.name) for one in found] == [
+        ("MONITOR", "APP.PUBLIC.P"), ("MONITOR", "APP.PUBLIC.P$B"), ("OPERATE", "APP.PUBLIC.P"),
+        ("OPERATE", "APP.PUBLIC.P$B"),
+    ]  # fmt: skip

@@ -9,6 +9,7 @@ from mlops_embedded.jobs.placing import read_specification
 from mlops_embedded.jobs.runner import runner_of
 from mlops_embedded.jobs.sandbox import HOST
 from mlops_embedded.jobs.service import KIND, Service
+from mlops_embedded.jobs.service_roles import endpoints_by_role
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.results import Rowset
 from mlops_embedded.sql.session import Session
@@ -40,7 +41,6 @@ ENDPOINTS = {
     "name": "text", "port": "fixed", "port_range": "text", "protocol": "text", "is_public": "text",
     "ingress_url": "text",
 }  # fmt: skip
-ALL_ENDPOINTS = "ALL_ENDPOINTS_USAGE"
 """The role that Snowflake gives every service, over all its endpoints."""
 
 
@@ -172,8 +172,7 @@ def endpoints(service: Service) -> list[dict[str, Any]]:
 
 def roles(service: Service) -> list[dict[str, Any]]:
     """Return the service roles: the one over all endpoints, and those of the specification."""
-    names = (ALL_ENDPOINTS, *(role.upper() for role in read_specification(service.request.specification).roles))
-    return [{"created_on": service.created_on, "name": name, "comment": None} for name in names]
+    return [{"created_on": service.created_on, "name": name, "comment": None} for name in endpoints_by_role(service)]
 
 
 def _head(service: Service) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from mlops_embedded.jobs.running_container import GRACE_SECONDS, Placed
 from mlops_embedded.jobs.running_service import RunningJob, RunningLongService, RunningService
 from mlops_embedded.jobs.runtime import Runtime
 from mlops_embedded.jobs.service import KIND, Service, ServiceRequest
+from mlops_embedded.jobs.service_roles import forget_roles
 from mlops_embedded.jobs.upkeep import Upkeep
 from mlops_embedded.sql.session import Session
 from mlops_embedded.state import object_folder
@@ -244,6 +245,7 @@ class ServiceRunner:
             self._active.remove(running)
         session.catalog.delete(KIND, name, if_exists=True)
         forget_securable(session.catalog, Securable("SERVICE", name))
+        forget_roles(session, service)
         if service.is_job:
             job_history.record_deletion(session.catalog, service)
         shutil.rmtree(self.folder(name), ignore_errors=True)

@@ -23,12 +23,12 @@ from typing import Any
 import pyarrow as pa
 
 from mlops_embedded.catalog import Document, ObjectName
-from mlops_embedded.catalog.grants import Securable, require
 from mlops_embedded.errors import SnowflakeError, invalid_value
 from mlops_embedded.jobs.placing import read_specification
 from mlops_embedded.jobs.runner import runner_of
 from mlops_embedded.jobs.sandbox import HOST
 from mlops_embedded.jobs.service import KIND, RUNNING, Service
+from mlops_embedded.jobs.service_roles import require_endpoint
 from mlops_embedded.jobs.specification import Endpoint
 from mlops_embedded.sql.python_types import signature_type
 from mlops_embedded.sql.session import Session
@@ -76,12 +76,11 @@ def check(session: Session, signature: Signature) -> dict[str, Any]:
     given = dict(signature.properties)
     name = session.resolve(tuple(given["service"]), "CREATE FUNCTION")
     service = Service.of(session.catalog.get(KIND, name))
-    require(session.catalog, session.role, "OWNERSHIP", Securable("SERVICE", name), service.owner)
     if service.is_job:
         raise invalid_value(f"{name} is a job service: a function calls long-running services only")
     if "endpoint" not in given:
         raise invalid_value("a service function needs ENDPOINT = <name>")
-    endpoint_of(service, str(given["endpoint"]))
+    require_endpoint(session, service, endpoint_of(service, str(given["endpoint"])).name)
     if not signature.body.startswith("/"):
         raise invalid_value(f"AS '{signature.body}' must be a path that starts with /")
     for key, least, most in (
