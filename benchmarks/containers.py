@@ -148,7 +148,7 @@ def build(engine: Any) -> int:
 def job_token(server: Any) -> str:
     """Return a token as a job of a task has it: it knows the run that it belongs to."""
     import snowflake.connector
-    from mlops_embedded.server.credentials import Credentials
+    from mlops_embedded.credentials import Credentials
 
     with snowflake.connector.connect(**server.connection) as connection:
         cursor = connection.cursor()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from mlops_embedded.credentials import Credentials
 from mlops_embedded.life import EmbeddedSnowflake
-from mlops_embedded.server.credentials import Credentials
 
 Mint = Callable[..., str]
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import duckdb
 import snowflake.connector
 from mlops_embedded import EmbeddedSnowflake, assembly
+from mlops_embedded.account import Account
 from mlops_embedded.principal import Principal
-from mlops_embedded.server.account import Account
 from mlops_embedded.state import StateFolder
 
 ROUNDS = 200

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from starlette.routing import BaseRoute
 
-from mlops_embedded.server.services import Service
+from mlops_embedded.background import Service
 
 STATEMENT_MODULES = (
     "mlops_embedded.sql.session_statements",
@@ -22,7 +22,7 @@ STATEMENT_MODULES = (
     "mlops_embedded.sql.staged_queries",
     "mlops_embedded.sql.copy",
     "mlops_embedded.sql.user_functions",
-    "mlops_embedded.sql.procedures",
+    "mlops_embedded.scripting.procedure_statements",
     "mlops_embedded.sql.information_schema",
     "mlops_embedded.sql.show",
     "mlops_embedded.sql.warehouses",

@@ -18,7 +18,7 @@ from mlops_embedded.schedules.schedule import Cron, Schedule, due_between, parse
 from mlops_embedded.schedules.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 KIND = "alert"
 

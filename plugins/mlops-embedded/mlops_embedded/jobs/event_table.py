@@ -23,7 +23,7 @@ from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.show import ACCOUNT_PARAMETER, account_parameter
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 PARAMETER = "EVENT_TABLE"
 DEFAULT = ObjectName("SNOWFLAKE", "TELEMETRY", "EVENTS")

@@ -26,7 +26,7 @@ from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.session import Session
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 TOKEN_LIFETIME = timedelta(hours=1)
 LOG = "log.txt"

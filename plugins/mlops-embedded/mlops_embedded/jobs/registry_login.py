@@ -26,7 +26,7 @@ from mlops_embedded.catalog.grants import Securable, may
 from mlops_embedded.errors import SnowflakeError
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 USER = "0sessiontoken"
 PATH = "/registry/token"

@@ -43,7 +43,7 @@ from mlops_embedded.sql.session import Session
 from mlops_embedded.state import object_folder
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 _STOP_SECONDS = 7.0
 logger = logging.getLogger("mlops_embedded.jobs")

@@ -20,7 +20,7 @@ from pathlib import Path
 import uvicorn
 
 from mlops_embedded import assembly
-from mlops_embedded.server.account import Account
+from mlops_embedded.account import Account
 from mlops_embedded.server.app import build_app
 from mlops_embedded.settings import ServerSettings, SettingsError, choose
 from mlops_embedded.state import StateFolder, StateInUseError

@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from mlops_embedded.background import FollowsClock
 from mlops_embedded.errors import SnowflakeError
+from mlops_embedded.server.calls import CallLog
 from mlops_embedded.server.faults import Fault, Faults
 from mlops_embedded.server.login import account_of
 from mlops_embedded.server.requests import json_body, session_token
 from mlops_embedded.server.resources import bad_request, error_response
-from mlops_embedded.server.services import FollowsClock
 
 
 def _with_credential(
@@ -35,7 +36,8 @@ def _with_credential(
 
 async def calls(request: Request) -> JSONResponse:
     """`{"count": n, "by_path": {...}, "calls": [...]}` since the server started."""
-    return JSONResponse(account_of(request).calls.snapshot())
+    log: CallLog = request.app.state.calls
+    return JSONResponse(log.snapshot())
 
 
 async def faults(request: Request) -> JSONResponse:

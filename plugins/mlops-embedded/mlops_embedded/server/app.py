@@ -9,10 +9,10 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlops_embedded import assembly
+from mlops_embedded.account import Account
 from mlops_embedded.errors import unknown_here
 from mlops_embedded.server import admin, files, login, queries, registry
-from mlops_embedded.server.account import Account
-from mlops_embedded.server.calls import Call, now
+from mlops_embedded.server.calls import Call, CallLog, now
 from mlops_embedded.server.faults import Faults, Faulty
 from mlops_embedded.server.queries import Executions
 from mlops_embedded.server.resources import error_response
@@ -38,7 +38,8 @@ def build_app(account: Account) -> ASGIApp:
     app.state.account = account
     app.state.executions = Executions()
     app.state.faults = Faults()
-    return _Recorded(Faulty(app, app.state.faults), account)
+    app.state.calls = CallLog()
+    return _Recorded(Faulty(app, app.state.faults), app.state.calls)
 
 
 async def _unknown(request: Request, _refused: Exception | None = None) -> JSONResponse:
@@ -49,16 +50,16 @@ async def _unknown(request: Request, _refused: Exception | None = None) -> JSONR
 
 
 class _Recorded:
-    """Puts every call into the account's log."""
+    """Puts every call into the log."""
 
-    def __init__(self, app: ASGIApp, account: Account) -> None:
-        self._app, self._account = app, account
+    def __init__(self, app: ASGIApp, calls: CallLog) -> None:
+        self._app, self._calls = app, calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        number, begun, status = self._account.calls.next_number(), now(), 0
+        number, begun, status = self._calls.next_number(), now(), 0
         scope.setdefault("state", {})
 
         async def recorded(message: Message) -> None:
@@ -74,4 +75,4 @@ class _Recorded:
             call = Call(
                 number, scope["method"], scope["path"], status, now() - begun, said.get("sql"), said.get("error")
             )
-            self._account.calls.add(call)
+            self._calls.add(call)

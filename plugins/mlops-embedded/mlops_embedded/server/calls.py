@@ -1,4 +1,4 @@
-"""The log and counter of every call, and the faults that a test asked for."""
+"""The log and counter of every call."""
 
 from __future__ import annotations
 

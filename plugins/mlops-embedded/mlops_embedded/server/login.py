@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from mlops_embedded.account import Account
 from mlops_embedded.catalog.identifiers import UNQUOTED, normalize
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.server.account import Account
 from mlops_embedded.server.requests import body, json_body, session_token
 from mlops_embedded.sql.session import Session
 

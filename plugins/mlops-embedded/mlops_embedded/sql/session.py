@@ -24,7 +24,7 @@ from mlops_embedded.sql.substitution import substituted
 from mlops_embedded.sql.wire import as_table
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 _QUERIES = {"SELECT", "WITH", "CREATE", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "COPY"}
 

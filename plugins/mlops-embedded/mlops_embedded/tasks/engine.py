@@ -29,7 +29,7 @@ from mlops_embedded.tasks.execution import GraphExecution, is_true
 from mlops_embedded.tasks.history import INTERRUPTED, INTERRUPTED_CODE, GraphRun, History
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 RETRY_WITHIN = timedelta(days=14)
 _STOP_SECONDS = 6.0

@@ -24,7 +24,7 @@ from mlops_embedded.tasks.history import GraphRun, History, TaskRun
 from mlops_embedded.tasks.notices import tell_failure, tell_success
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 CONDITION_FALSE = ("040003", "Conditional expression for task evaluated to false.")
 logger = logging.getLogger("mlops_embedded.tasks")

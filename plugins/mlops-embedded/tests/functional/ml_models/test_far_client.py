@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlops_embedded.credentials import Credentials
 from mlops_embedded.life import EmbeddedSnowflake
-from mlops_embedded.server.credentials import Credentials
 from sklearn.pipeline import Pipeline
 from snowflake.ml.registry import Registry
 from snowflake.snowpark import Session

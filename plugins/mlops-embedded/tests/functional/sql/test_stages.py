@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import snowflake.connector
 from mlops_embedded import EmbeddedSnowflake
-from mlops_embedded.server.credentials import Credentials
+from mlops_embedded.credentials import Credentials
 from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 

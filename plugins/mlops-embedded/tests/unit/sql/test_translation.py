@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from mlops_embedded import assembly
+from mlops_embedded.account import Account
 from mlops_embedded.principal import Principal
-from mlops_embedded.server.account import Account
 from mlops_embedded.sql import translation
 from mlops_embedded.sql.session import Session
 from mlops_embedded.state import StateFolder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from mlops_embedded.server.account import Account
+    from mlops_embedded.account import Account
 
 
 class Service(Protocol):

@@ -1,8 +1,8 @@
 from datetime import timedelta
 
 import pytest
+from mlops_embedded.credentials import Credentials
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.server.credentials import Credentials
 
 
 def test_a_token_says_who_and_what_it_was_made_for() -> None:

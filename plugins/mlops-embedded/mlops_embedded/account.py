@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mlops_embedded.background import Service
 from mlops_embedded.catalog import Catalog, Document, ObjectName
 from mlops_embedded.catalog.grants import PUBLIC
+from mlops_embedded.credentials import Credentials
 from mlops_embedded.errors import SnowflakeError
 from mlops_embedded.principal import Principal
 from mlops_embedded.schedules.clock import Clock
-from mlops_embedded.server.calls import CallLog
-from mlops_embedded.server.credentials import Credentials
-from mlops_embedded.server.services import Service
 from mlops_embedded.settings import ServerSettings
 from mlops_embedded.sql.engine import Engine
 from mlops_embedded.sql.results import Result
@@ -46,7 +45,6 @@ class Account:
         self.catalog = Catalog(state.catalog)
         self.engine = Engine(state.data, readable=state.files)
         self.credentials = Credentials(state.credential())
-        self.calls = CallLog()
         self.clock = Clock()
         self.workers = Workers(state.log)
         self.port = 0
