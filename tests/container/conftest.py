@@ -44,6 +44,8 @@ class Image:
         environment: dict[str, str] | None = None,
         entrypoint: list[str] | None = None,
         cpus: float | None = None,
+        user: str | None = None,
+        tmpfs: dict[str, str] | None = None,
     ) -> tuple[int, str]:
         """Run a container that may do as little as possible: no network, a read-only root, no capability."""
         container = self.engine.containers.create(
@@ -54,7 +56,8 @@ class Image:
             network_mode="none",
             nano_cpus=None if cpus is None else int(cpus * 10**9),
             read_only=True,
-            tmpfs={"/tmp": ""},
+            tmpfs={"/tmp": ""} if tmpfs is None else tmpfs,
+            user=user,
             cap_drop=["all"],
             security_opt=["no-new-privileges"],
         )

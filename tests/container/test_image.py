@@ -22,6 +22,11 @@ pytestmark = [pytest.mark.container, pytest.mark.filterwarnings("ignore::pytest.
 
 SECRET = "planted-secret-7f3a"
 MEGABYTE = 1_000_000
+SERVED = {
+    "MLOPS_PIPELINE": "churn", "MLOPS_DATA": "/mlops/data", "MLOPS_AUTH": "inherited",
+    "MLOPS_PARAMETERS": '{"generate_data.customer_count": 50}', "SNOWFLAKE_HOST": "h", "SNOWFLAKE_ACCOUNT": "a",
+}  # fmt: skip
+"""What a task's container is told, where nothing needs to be asked of Snowflake."""
 
 
 def test_a_node_runs_without_network_write_access_or_any_right(image: Image) -> None:
@@ -30,6 +35,36 @@ def test_a_node_runs_without_network_write_access_or_any_right(image: Image) -> 
     assert code == 0, said
     assert "customers: tmp/data/" in said or "/tmp/data/" in said
     assert image.run("-c", "id -u", entrypoint=["sh"]) == (0, "10001\n")
+
+
+@pytest.mark.parametrize("user", ["10001:10001", "12345:0", "54321:54321", "0"])
+def test_any_user_runs_a_node_on_a_read_only_root_without_a_temporary_folder(image: Image, user: str) -> None:
+    code, said = image.run(
+        "--task", "mlops-churn:generate_data", environment=SERVED, user=user, tmpfs={"/tmp": "ro", "/mlops/data": "mode=1777"}
+    )  # fmt: skip
+
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("mounted", "problem"),
+    [
+        ({"/mlops/data": "mode=755"}, "cannot be written to by user 10001, group 10001: Permission denied"),
+        ({"/mlops/data": "ro"}, "cannot be written to by user 10001, group 10001: Read-only file system"),
+        ({}, "cannot be written to by user 10001, group 10001: Read-only file system"),
+    ],
+)
+def test_a_stage_that_cannot_be_written_to_is_told_before_the_node_computes(
+    image: Image, mounted: dict[str, str], problem: str
+) -> None:
+    code, said = image.run("--task", "mlops-churn:generate_data", environment=SERVED, tmpfs={"/tmp": "ro", **mounted})
+
+    assert code == 12, said
+    lines = [json.loads(line) for line in said.splitlines()]
+    [error] = [line for line in lines if line["severity_text"] == "ERROR"]
+    assert error["body"] == f"MLOPS_DATA: /mlops/data {problem}"
+    assert "uid and gid of the volume" in error["attributes"]["mlops.hint"]
+    assert not [line for line in lines if line["body"].startswith("node ")]
 
 
 def test_it_says_what_it_holds_and_for_which_machine(image: Image) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Literal
 
@@ -48,6 +49,24 @@ def task_environment(environ: Mapping[str, str]) -> TaskEnvironment:
         job=environ.get("SNOWFLAKE_SERVICE_NAME", ""),
         replica_patience=_number(environ, "MLOPS_REPLICA_PATIENCE", 900),
     )
+
+
+def make_folder(folder: str, data: str) -> None:
+    """Make the folder of a run on the mounted stage, so that a node does not compute what it cannot write.
+
+    Raises:
+        SettingsError: this container may not write there, or nothing is mounted there.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as cause:
+        user = f"user {os.geteuid()}, group {os.getegid()}"
+        raise SettingsError(
+            place="MLOPS_DATA",
+            problem=f"{data} cannot be written to by {user}: {cause.strerror}",
+            hint="the specification mounts the stage there, with the user of the image as uid and gid of the volume, and the "
+            "role needs READ and WRITE on the stage",
+        ) from cause
 
 
 def log_format(environ: Mapping[str, str]) -> LogFormat:

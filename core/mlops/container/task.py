@@ -19,7 +19,7 @@ from msgspec import Struct
 import mlops
 from mlops.container import replicas
 from mlops.container.cpus import THREADS, bound_threads
-from mlops.container.environment import TaskEnvironment, log_format, task_environment
+from mlops.container.environment import TaskEnvironment, log_format, make_folder, task_environment
 from mlops.container.grace import ended_within
 from mlops.container.job_log import JobLog
 from mlops.container.return_value import return_value
@@ -129,6 +129,7 @@ def _run(names: Sequence[str], environ: Mapping[str, str], log: JobLog) -> Error
         task: TaskRun = ServiceRun(environ) if PARAMETERS in environ else SnowflakeTaskRun(session)
         run_id, config = task.identity()
         run = _run_info(run_id, environment, versions, session.auth_mode)
+        make_folder(run.folder, environment.data)
         services = SnowflakeServices(session)
         stores = Stores(
             run.folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from contextlib import suppress
@@ -24,7 +25,7 @@ def error_info(cause: BaseException) -> ErrorInfo:
         type=type(cause).__name__,
         message=str(cause).strip() or type(cause).__name__,
         traceback="".join(lines),
-        hint=cause.hint if isinstance(cause, MlopsError) else None,
+        hint=cause.hint if isinstance(cause, MlopsError) else _mend(cause),
         kind=_kind(cause),
     )
 
@@ -35,6 +36,17 @@ def log_failure(error: ErrorInfo, log: NodeLog) -> None:
         traceback.print_exc(file=log)
     else:
         log.write(f"{error.type}: {error.message}\n")
+
+
+def _mend(cause: BaseException) -> str | None:
+    """Return what helps where a container has little to write to; None where the exception says enough by itself."""
+    if isinstance(cause, FileNotFoundError) and "No usable temporary directory" in str(cause):
+        return (
+            "nothing here can be written to: mount a volume (of memory, or local) at /tmp, or name a folder in TMPDIR"
+        )
+    if isinstance(cause, OSError) and cause.errno == errno.EROFS:
+        return "the file system is read-only: return the value as a dataset, or write to a folder of tempfile's"
+    return None
 
 
 def _kind(cause: BaseException) -> str:
