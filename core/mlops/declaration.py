@@ -98,6 +98,9 @@ def node(
     serving: makes the node a long-running service of Snowflake.
     storage: ``table`` keeps outputs as Snowflake tables, given and taken as Snowpark DataFrames; or output → storage.
     deterministic: equal inputs and parameters give equal outputs; ``mlops plugins check`` holds the node to it.
+
+    Raises:
+        NodeDefinitionError: an option is of no type that it can have.
     """
 
     def mark(marked: FunctionT) -> FunctionT:

@@ -139,7 +139,11 @@ def from_data(data: Mapping[str, Any]) -> Pipeline:  # Any: JSON
 
 
 def schedule_from(data: Mapping[str, Any] | None) -> Schedule | None:  # Any: JSON
-    """Return the schedule a mapping describes: ``cron`` (with ``timezone``), ``seconds``, ``minutes``, ``hours`` or ``stream``."""
+    """Return the schedule a mapping describes: ``cron`` (with ``timezone``), ``seconds``, ``minutes``, ``hours`` or ``stream``.
+
+    Raises:
+        ValueError: it describes none, or more than one.
+    """
     if data is None:
         return None
     known = {"cron", "timezone", "seconds", "minutes", "hours", "stream"}

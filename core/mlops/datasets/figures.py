@@ -60,7 +60,11 @@ class SvgSerializer(PngSerializer):
 
 
 def render(figure: Any, kind: str) -> bytes:  # Any: matplotlib.figure.Figure, which is imported late
-    """Return the picture of a figure as bytes, the same for the same figure."""
+    """Return the picture of a figure as bytes, the same for the same figure.
+
+    Raises:
+        UnstorableError: it is no figure of matplotlib.
+    """
     if not hasattr(figure, "savefig"):
         raise UnstorableError(f"a {type(figure).__name__} is no matplotlib figure", hint="return the figure itself")
     from matplotlib import rc_context

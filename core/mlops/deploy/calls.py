@@ -53,7 +53,11 @@ class Calls:
         self._make(Call(what, run))
 
     def all(self, calls: Iterable[Call]) -> None:
-        """Make calls at once. After the first that fails no further one is begun, and those that run are waited for."""
+        """Make calls at once. After the first that fails no further one is begun, and those that run are waited for.
+
+        Raises:
+            Exception: what the first call that failed has raised.
+        """
         calls = list(calls)
         if len(calls) == 1:
             self._make(calls[0])

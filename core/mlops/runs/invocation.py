@@ -68,6 +68,7 @@ def _hints(function: Callable[..., object]) -> dict[str, object]:
 
 
 def specifications(order: Order) -> dict[str, object]:
+    """Return what reading ``outputs[name]`` gives, by name of the output: its name, and a path where it may be written."""
     default = {name: {"name": name, "path": os.path.join(order.folder, name)} for name in order.node.outputs}
     return {**default, **order.specifications}
 

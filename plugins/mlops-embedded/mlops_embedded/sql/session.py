@@ -112,7 +112,11 @@ class Session:
         return ObjectName(database, schema, parts[-1])
 
     def resolve_schema(self, parts: tuple[str, ...], action: str = "this statement") -> tuple[str, str]:
-        """Return (database, schema) for zero to two given parts, from the current ones where they are left out."""
+        """Return (database, schema) for zero to two given parts, from the current ones where they are left out.
+
+        Raises:
+            SnowflakeError 090105, 090106: one is left out, and there is no current one.
+        """
         if len(parts) > 2:
             raise syntax_error(f"{'.'.join(parts)} has too many parts")
         database = parts[0] if len(parts) == 2 else self.database

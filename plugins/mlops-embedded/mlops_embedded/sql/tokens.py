@@ -14,6 +14,8 @@ from mlops_embedded.errors import syntax_error
 
 
 class Kind(Enum):
+    """What a token is."""
+
     WORD = "word"  # a keyword or an unquoted identifier, SYSTEM$ names included
     QUOTED = "quoted identifier"
     STRING = "string"  # '...' or $$...$$
