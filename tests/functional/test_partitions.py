@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mlops.datasets.parts import Part, Ungatherable, gathered, replica_of
+from mlops.runs.single import NodeRequest, run_single
 
 NODES = """
 import os
@@ -253,3 +255,27 @@ def test_a_table_of_snowflake_is_parted_in_snowflake_by_the_same_hash(embedded_p
 
     assert outcome.errors == {}
     assert outcome["totals"] == {f"shop {shop}": 3 for shop in range(6)}
+
+
+@pytest.mark.parametrize(("count", "replicas"), [(2, {0, 1}), (1, {0})])
+def test_a_target_says_how_many_replicas_run_here_as_it_does_in_snowflake(project, count: int, replicas: set[int]):
+    project.configure(f'target = "few"\n[targets.few.nodes.fit]\npartitions = {count}\n')
+
+    outcome = project.run("shops")
+
+    metrics = outcome.node("fit").metrics
+    logs = {path.name for path in Path(outcome.run.run.folder, "logs").iterdir() if path.name.startswith("fit")}
+    assert outcome["best"] == "shop 11"
+    assert sum(metric.value for metric in metrics) == 12
+    assert logs == ({f"fit.replica-{index}.log" for index in replicas} if count > 1 else {"fit.log"})
+    assert project.run("shops", resume=outcome.run.run.run_id).states["fit"] == "reused"
+
+
+def test_a_target_splits_a_node_that_its_author_has_split_otherwise_when_it_is_run_alone(project):
+    project.configure('target = "more"\n[targets.more.nodes."partitioned:count_up"]\npartitions = 5\n')
+
+    outcome = run_single(project.project, NodeRequest("count_up"))
+
+    numbers = json.loads(Path(outcome.run.folder, "numbers.json").read_text())
+    assert sorted(numbers) == list(range(10))
+    assert numbers == [0, 5, 1, 6, 2, 7, 3, 8, 4, 9]

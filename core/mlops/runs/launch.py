@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mlops.datasets.manifest import DatasetRecord
 from mlops.datasets.store import FileStore
@@ -24,6 +25,7 @@ from mlops.runs.continuation import kept, merged
 from mlops.runs.executors import InlineExecutor, ProcessExecutor, processors
 from mlops.runs.lock import RunLock
 from mlops.runs.outcome import RunInfo, RunOutcome, State, new_run_id
+from mlops.runs.partitioning import partitioned
 from mlops.runs.preparation import LocalPreparation
 from mlops.runs.records import RunRecords
 from mlops.runs.runner import Observer, Runner, refuse_unknown_datasets
@@ -115,8 +117,9 @@ def prepare(project: Project, request: Request) -> Launch:
     """
     settings = project.settings
     whole = project.graph(request.pipeline)
-    graph = whole.part(start=request.start, end=request.end, only=request.only)
     target = settings.chosen_target
+    graph = whole.part(start=request.start, end=request.end, only=request.only)
+    graph = replace(graph, nodes=tuple(partitioned(node, target) for node in graph.nodes))
     words = given(whole.nodes, Layer("--param", request.parameters, texts=True))
     chosen = merged(words, given(whole.nodes, Layer("the caller", request.values)))
     resumed = _run_to_resume(project, request, graph) if request.resume else None
@@ -222,7 +225,5 @@ def _external(project: Project, graph: Graph, run: RunInfo, resumed: bool) -> di
 
 
 def _with_hook_errors(outcome: RunOutcome, hooks: Hooks) -> RunOutcome:
-    from msgspec.structs import replace
-
     warnings = tuple(str(error) for error in hooks.taken_errors())
     return replace(outcome, warnings=(*outcome.warnings, *warnings)) if warnings else outcome

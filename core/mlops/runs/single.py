@@ -66,6 +66,10 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     from mlops.runs.stores import Stores
 
     settings = project.settings
+    if settings.chosen_target.nodes:
+        from mlops.runs.partitioning import partitioned
+
+        node = partitioned(node, settings.chosen_target)
     started = time.time()
     run_id = new_run_id(started)
     folder = os.path.join(settings.data, node.name, run_id)
