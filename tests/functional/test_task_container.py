@@ -223,6 +223,25 @@ def test_a_failure_tells_traceback_inputs_and_mend_and_a_retry_goes_on_from_it(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("works_at", "state"), [(3, "SUCCEEDED"), (4, "FAILED")])
+def test_a_node_with_retries_is_tried_again_in_its_container(
+    account: Account, tmp_path: Path, works_at: int, state: str
+) -> None:
+    root = account.graph([["flaky"]], {"flaky.sign": str(tmp_path / "tries"), "flaky.works_at": works_at})
+
+    assert account.run(root)[root]["STATE"] == state
+
+    levels = [(line["severity_text"], line["body"]) for line in account.log(account.jobs()[-1])]
+    failed = "of node flaky failed, the next begins in"
+    assert (tmp_path / "tries").read_text().split() == ["1", "2", "3"]
+    assert [body for level, body in levels if level == "WARN" and "attempt" in body] == [
+        f"attempt 1 of 3 {failed} 0.01 s: ConnectionError: not yet",
+        f"attempt 2 of 3 {failed} 0.02 s: ConnectionError: not yet",
+    ]
+    errors = [body for level, body in levels if level == "ERROR"]
+    assert errors == ([] if works_at == 3 else ["node flaky failed: ConnectionError: not yet"])
+
+
 def test_replicas_know_their_number_and_a_node_without_services_imports_no_heavy_package(account: Account) -> None:
     root = account.graph([["telling"]], replicas=2)
 

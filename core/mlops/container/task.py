@@ -37,6 +37,7 @@ from mlops.runs.node_run import Stopped, run_node
 from mlops.runs.order import Order, Source
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State
 from mlops.runs.preparation import observers_of
+from mlops.runs.retrying import run_attempts
 from mlops.runs.reuse import reuse
 from mlops.runs.single import InputError
 from mlops.runs.stopping import stopped_by_signals
@@ -210,7 +211,11 @@ def _run_one(node: Node, function: Any, work: _Work) -> NodeOutcome:  # Any: a n
     job = work.environment.job
     try:
         with alive(order, job, work.environment.replica_patience) if order.replica_index > 0 else nullcontext():
-            outcome = run_node(order, work.prepared, function=function, own_log=False)
+            outcome = run_attempts(
+                order,
+                partial(run_node, prepared=work.prepared, function=function, own_log=False),
+                tell=partial(_tell_attempt, node, work),
+            )
     except Stopped:
         if order.replica_index > 0:
             replicas.note_failure(order, "it was told to end", job)
@@ -308,6 +313,17 @@ def _kept(order: Order, work: _Work, folder: str) -> NodeOutcome | None:
         reason=answer.reason,
         metrics=tuple(Metric(name, value) for name, value in manifest.metrics.items()),
         outputs=manifest.outputs,
+    )
+
+
+def _tell_attempt(node: Node, work: _Work, outcome: NodeOutcome, seconds: float) -> None:
+    error = outcome.error
+    assert error is not None
+    work.log.say(
+        "WARN",
+        f"attempt {outcome.attempt} of {node.retries.count + 1} of node {node.name} failed, the next begins in {seconds:g} s: "
+        f"{error.type}: {error.message}",
+        {"exception.type": error.type, "exception.message": error.message, "exception.stacktrace": error.traceback},
     )
 
 

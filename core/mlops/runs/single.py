@@ -123,11 +123,14 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
 
 
 def _run_all(order: Order, run: Callable[[Order], NodeOutcome]) -> NodeOutcome:
+    from mlops.runs.retrying import run_attempts
+
+    attempts = partial(run_attempts, run=run)
     if order.node.partitions is None:
-        return run(order)
+        return attempts(order)
     from mlops.runs.replicas import run_all_here
 
-    return run_all_here(order, run)
+    return run_all_here(order, attempts)
 
 
 def _inputs(

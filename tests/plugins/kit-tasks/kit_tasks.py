@@ -7,10 +7,10 @@ import logging
 import os
 import sys
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
-from mlops import Partitions, Resources, Serving, node
+from mlops import Partitions, Resources, Retries, Serving, node
 
 
 @node(outputs=["numbers"])
@@ -37,6 +37,16 @@ def fragile(total: float, *, needs: str = "") -> str:
     if needs and not Path(needs).exists():
         raise ValueError(f"there is no {needs}")
     return f"the total is {total}"
+
+
+@node(outputs=["tries"], retries=Retries(2, delay=timedelta(milliseconds=10)))
+def flaky(context, *, sign: str = "", works_at: int = 3) -> int:
+    """Fail until the attempt that works, and note each."""
+    with Path(sign).open("a") as file:
+        file.write(f"{context.attempt}\n")
+    if context.attempt < works_at:
+        raise ConnectionError("not yet")
+    return context.attempt
 
 
 @node(outputs=["never"])
