@@ -35,7 +35,7 @@ def main() -> None:
         )
         one = _median(options.rounds, folder, python, environ, "chain_1")
         thousand = _median(options.rounds, folder, python, environ, f"chain_{options.nodes}")
-        ten = _median(1, folder, python, environ, f"chain_{many}")
+        ten = _median(options.rounds, folder, python, environ, f"chain_{many}")
         words = ("--executor", "process", "--max-workers", "2")
         single = _median(options.rounds, folder, python, environ, "chain_1", *words)
         forked = _median(options.rounds, folder, python, environ, f"wide_{options.nodes}", *words)
