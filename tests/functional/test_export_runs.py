@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import snowflake.connector
 import yaml
-from mlops_embedded.jobs.specification import parse_specification
+from mlops_embedded.jobs.specifications.specification import parse_specification
 from mlops_embedded.life import EmbeddedSnowflake
 
 from mlops.compile.deployment import deployment_of

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from mlops_embedded.admin import Admin
-from mlops_embedded.jobs.images import write_first_entries
+from mlops_embedded.jobs.runtimes.images import write_first_entries
 from mlops_embedded.principal import USER
 from mlops_embedded.state import StateFolder
 

@@ -6,7 +6,7 @@ from mlops_embedded.catalog import Document, ObjectName, parse_name
 from mlops_embedded.catalog.grants import Securable, may, require
 from mlops_embedded.errors import unknown_here
 from mlops_embedded.jobs.service import ServiceRequest
-from mlops_embedded.jobs.specification import Specification
+from mlops_embedded.jobs.specifications.specification import Specification
 from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.locations import split_name
 from mlops_embedded.sql.session import Session

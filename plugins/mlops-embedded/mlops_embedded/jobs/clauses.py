@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlops_embedded.errors import invalid_value, syntax_error
-from mlops_embedded.jobs.templates import Value, render
+from mlops_embedded.jobs.specifications.templates import Value, render
 from mlops_embedded.sql.functions import split_arguments
 from mlops_embedded.sql.locations import resolve
 from mlops_embedded.sql.properties import list_values

@@ -7,7 +7,7 @@ from typing import Any
 from mlops_embedded.catalog.grants import Securable, privileges_on
 from mlops_embedded.jobs.placing import read_specification
 from mlops_embedded.jobs.runner import runner_of
-from mlops_embedded.jobs.sandbox import HOST
+from mlops_embedded.jobs.runtimes.sandbox import HOST
 from mlops_embedded.jobs.service import KIND, Service
 from mlops_embedded.jobs.service_roles import endpoints_by_role
 from mlops_embedded.sql.dispatch import statement

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mlops_embedded.catalog import parse_name
 from mlops_embedded.errors import invalid_value
-from mlops_embedded.jobs.containers import Container
-from mlops_embedded.jobs.runtime import MountedVolume
-from mlops_embedded.jobs.specification import Specification
+from mlops_embedded.jobs.runtimes.runtime import MountedVolume
+from mlops_embedded.jobs.specifications.containers import Container
+from mlops_embedded.jobs.specifications.specification import Specification
 from mlops_embedded.sql.locations import resolve
 from mlops_embedded.sql.session import Session
 

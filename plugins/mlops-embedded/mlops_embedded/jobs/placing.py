@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.catalog.grants import PUBLIC, Securable, require
 from mlops_embedded.errors import SnowflakeError, invalid_value, unknown_here
-from mlops_embedded.jobs.fields import SpecificationError
 from mlops_embedded.jobs.logs import ContainerLog
 from mlops_embedded.jobs.mounts import secrets_of, volumes_of
 from mlops_embedded.jobs.running_container import Placed
-from mlops_embedded.jobs.runtime import ContainerPlan, Place, Runtime
-from mlops_embedded.jobs.sandbox import HOST
+from mlops_embedded.jobs.runtimes.runtime import ContainerPlan, Place, Runtime
+from mlops_embedded.jobs.runtimes.sandbox import HOST
 from mlops_embedded.jobs.service import Service, ServiceRequest
-from mlops_embedded.jobs.specification import Specification, parse_specification
+from mlops_embedded.jobs.specifications.fields import SpecificationError
+from mlops_embedded.jobs.specifications.specification import Specification, parse_specification
 from mlops_embedded.principal import Principal
 from mlops_embedded.sql.access import require_in_schema
 from mlops_embedded.sql.session import Session

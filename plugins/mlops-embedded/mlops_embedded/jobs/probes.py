@@ -6,8 +6,8 @@ import http.client
 import threading
 from collections.abc import Callable
 
-from mlops_embedded.jobs.containers import Container, Probe
-from mlops_embedded.jobs.sandbox import HOST
+from mlops_embedded.jobs.runtimes.sandbox import HOST
+from mlops_embedded.jobs.specifications.containers import Container, Probe
 
 _ANSWER_SECONDS = 1.0
 _EAGER_SECONDS = 0.2

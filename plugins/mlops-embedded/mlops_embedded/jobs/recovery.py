@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mlops_embedded.catalog import Catalog
 from mlops_embedded.jobs.running_service import INTERRUPTED
-from mlops_embedded.jobs.runtime import Runtime
+from mlops_embedded.jobs.runtimes.runtime import Runtime
 from mlops_embedded.jobs.service import ENDED, FAILED, KIND, Service
 
 logger = logging.getLogger("mlops_embedded.jobs")

@@ -17,7 +17,6 @@ from mlops_embedded.errors import already_exists, does_not_exist, invalid_value
 from mlops_embedded.jobs import job_history
 from mlops_embedded.jobs.access import require_named
 from mlops_embedded.jobs.active_services import ActiveServices
-from mlops_embedded.jobs.engine import ContainerRuntime
 from mlops_embedded.jobs.event_table import event_table_of
 from mlops_embedded.jobs.logs import PREVIOUS
 from mlops_embedded.jobs.placing import (
@@ -30,12 +29,13 @@ from mlops_embedded.jobs.placing import (
     require_pool,
     require_privileges,
 )
-from mlops_embedded.jobs.process import ProcessRuntime
 from mlops_embedded.jobs.recovery import close_interrupted
-from mlops_embedded.jobs.registry_login import RegistryLogin
 from mlops_embedded.jobs.running_container import GRACE_SECONDS, Placed
 from mlops_embedded.jobs.running_service import RunningJob, RunningLongService, RunningService
-from mlops_embedded.jobs.runtime import Runtime
+from mlops_embedded.jobs.runtimes.engine import ContainerRuntime
+from mlops_embedded.jobs.runtimes.process import ProcessRuntime
+from mlops_embedded.jobs.runtimes.registry_login import RegistryLogin
+from mlops_embedded.jobs.runtimes.runtime import Runtime
 from mlops_embedded.jobs.service import KIND, Service, ServiceRequest
 from mlops_embedded.jobs.service_roles import forget_roles
 from mlops_embedded.jobs.upkeep import Upkeep

@@ -11,11 +11,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.jobs.containers import Container
 from mlops_embedded.jobs.logs import ContainerLog
 from mlops_embedded.jobs.probes import watch
-from mlops_embedded.jobs.runtime import ContainerRun, Exit, PreparedContainer
+from mlops_embedded.jobs.runtimes.runtime import ContainerRun, Exit, PreparedContainer
 from mlops_embedded.jobs.service import DONE, FAILED, PENDING, READY, ContainerState
+from mlops_embedded.jobs.specifications.containers import Container
 
 GRACE_SECONDS = 30.0
 _FIRST_RESTART_SECONDS, _LAST_RESTART_SECONDS, _HEALTHY_SECONDS = 0.2, 60.0, 10.0

@@ -26,10 +26,10 @@ from mlops_embedded.catalog import Document, ObjectName
 from mlops_embedded.errors import SnowflakeError, invalid_value
 from mlops_embedded.jobs.placing import read_specification
 from mlops_embedded.jobs.runner import runner_of
-from mlops_embedded.jobs.sandbox import HOST
+from mlops_embedded.jobs.runtimes.sandbox import HOST
 from mlops_embedded.jobs.service import KIND, RUNNING, Service
 from mlops_embedded.jobs.service_roles import require_endpoint
-from mlops_embedded.jobs.specification import Endpoint
+from mlops_embedded.jobs.specifications.specification import Endpoint
 from mlops_embedded.sql.python_types import signature_type
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.signatures import Signature

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.routing import Route
 
 from mlops_embedded.catalog import Document, ObjectName
-from mlops_embedded.jobs.images import ANYWHERE
-from mlops_embedded.jobs.registry import LOCAL_REGISTRY
 from mlops_embedded.jobs.runner import runner_of
+from mlops_embedded.jobs.runtimes.images import ANYWHERE
+from mlops_embedded.jobs.runtimes.registry import LOCAL_REGISTRY
 from mlops_embedded.rest.fields import READ_ONLY, Field, Record, identifier, required
 from mlops_embedded.rest.resource import Level, Resource
 from mlops_embedded.rest.routes import object_name, object_path, only_parameters, routes

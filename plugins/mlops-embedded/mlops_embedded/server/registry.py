@@ -1,4 +1,4 @@
-"""Where an image registry sends engines to log in; see jobs/registry_login.py."""
+"""Where an image registry sends engines to log in; see jobs/runtimes/registry_login.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.jobs.registry_login import PATH, RegistryLogin
+from mlops_embedded.jobs.runtimes.registry_login import PATH, RegistryLogin
 from mlops_embedded.server.login import account_of
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.jobs.containers import Container, read_container
-from mlops_embedded.jobs.images import Image, find_image, image_file, write_first_entries
 from mlops_embedded.jobs.logs import ContainerLog
-from mlops_embedded.jobs.process import ContainerProcess, end_orphan
-from mlops_embedded.jobs.runtime import ContainerPlan, Exit, MountedVolume, Place, TokenFile
-from mlops_embedded.jobs.sandbox import Sandbox, prepare
-from mlops_embedded.jobs.volumes import Volume
+from mlops_embedded.jobs.runtimes.images import Image, find_image, image_file, write_first_entries
+from mlops_embedded.jobs.runtimes.process import ContainerProcess, end_orphan
+from mlops_embedded.jobs.runtimes.runtime import ContainerPlan, Exit, MountedVolume, Place, TokenFile
+from mlops_embedded.jobs.runtimes.sandbox import Sandbox, prepare
+from mlops_embedded.jobs.specifications.containers import Container, read_container
+from mlops_embedded.jobs.specifications.volumes import Volume
 
 PLACE = Place("DB", "S", "JOB", 4711)
 

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from mlops_embedded.jobs.fields import SpecificationError
-from mlops_embedded.jobs.quantities import cpus, memory_bytes
-from mlops_embedded.jobs.specification import parse_specification
+from mlops_embedded.jobs.specifications.fields import SpecificationError
+from mlops_embedded.jobs.specifications.quantities import cpus, memory_bytes
+from mlops_embedded.jobs.specifications.specification import parse_specification
 
 FULL = """
 spec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.jobs.templates import Value, render
+from mlops_embedded.jobs.specifications.templates import Value, render
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mlops_embedded.jobs.fields import SpecificationError
+from mlops_embedded.jobs.specifications.fields import SpecificationError
 
 _UNITS = {"M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30}
 

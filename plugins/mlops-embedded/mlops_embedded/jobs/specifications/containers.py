@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_embedded.jobs.fields import (
+from mlops_embedded.jobs.specifications.fields import (
     Fields,
     SpecificationError,
     flag,
@@ -16,8 +16,8 @@ from mlops_embedded.jobs.fields import (
     text,
     whole_number,
 )
-from mlops_embedded.jobs.quantities import cpus, memory_bytes
-from mlops_embedded.jobs.volumes import part_name
+from mlops_embedded.jobs.specifications.quantities import cpus, memory_bytes
+from mlops_embedded.jobs.specifications.volumes import part_name
 
 TOKEN_FOLDER = "/snowflake/session"
 GPU = "nvidia.com/gpu"

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_embedded.jobs.containers import Container, port, read_container
-from mlops_embedded.jobs.fields import (
+from mlops_embedded.jobs.specifications.containers import Container, port, read_container
+from mlops_embedded.jobs.specifications.fields import (
     Fields,
     SpecificationError,
     flag,
@@ -21,7 +21,7 @@ from mlops_embedded.jobs.fields import (
     refuse_repeats,
     text,
 )
-from mlops_embedded.jobs.volumes import Volume, part_name, read_volume
+from mlops_embedded.jobs.specifications.volumes import Volume, part_name, read_volume
 
 MAX_CONTAINERS, MAX_ENDPOINTS, MAX_VOLUMES, MAX_SECRETS = 20, 100, 20, 50
 

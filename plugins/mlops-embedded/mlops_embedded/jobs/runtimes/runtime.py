@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from mlops_embedded.jobs.containers import Container
 from mlops_embedded.jobs.logs import ContainerLog
 from mlops_embedded.jobs.service import ContainerState
-from mlops_embedded.jobs.volumes import Volume
+from mlops_embedded.jobs.specifications.containers import Container
+from mlops_embedded.jobs.specifications.volumes import Volume
 
 
 @dataclass(frozen=True, slots=True)

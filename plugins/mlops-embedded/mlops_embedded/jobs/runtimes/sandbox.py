@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_embedded.jobs.images import Image
-from mlops_embedded.jobs.runtime import ContainerPlan, Place, TokenFile, command_of
+from mlops_embedded.jobs.runtimes.images import Image
+from mlops_embedded.jobs.runtimes.runtime import ContainerPlan, Place, TokenFile, command_of
 
 HOST, ACCOUNT = "127.0.0.1", "embedded"
 _KEPT_FROM_SERVER = ("LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")

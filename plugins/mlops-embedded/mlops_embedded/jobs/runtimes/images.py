@@ -23,7 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from mlops_embedded.errors import SnowflakeError
-from mlops_embedded.jobs.fields import Fields, SpecificationError, list_of, load_yaml, strings_by_name, text
+from mlops_embedded.jobs.specifications.fields import (
+    Fields,
+    SpecificationError,
+    list_of,
+    load_yaml,
+    strings_by_name,
+    text,
+)
 
 VARIABLE = "MLOPS_EMBEDDED_IMAGES"
 ANYWHERE = "/*/"

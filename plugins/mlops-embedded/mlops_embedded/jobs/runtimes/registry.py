@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlops_embedded.jobs.registry_login import Access, RegistryLogin
+    from mlops_embedded.jobs.runtimes.registry_login import Access, RegistryLogin
 
 LOCAL_REGISTRY = "embedded.registry.localhost"
 """The host in `repository_url` where no registry was named: images are in the engine under this name, and never looked

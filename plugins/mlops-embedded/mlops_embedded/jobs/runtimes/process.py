@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mlops_embedded.errors import invalid_value
-from mlops_embedded.jobs.images import find_image, image_file, image_names
 from mlops_embedded.jobs.logs import ContainerLog
-from mlops_embedded.jobs.runtime import ContainerPlan, Exit, ImageFacts, TokenFile
-from mlops_embedded.jobs.sandbox import Sandbox, prepare
+from mlops_embedded.jobs.runtimes.images import find_image, image_file, image_names
+from mlops_embedded.jobs.runtimes.runtime import ContainerPlan, Exit, ImageFacts, TokenFile
+from mlops_embedded.jobs.runtimes.sandbox import Sandbox, prepare
 from mlops_embedded.jobs.service import ContainerState
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126

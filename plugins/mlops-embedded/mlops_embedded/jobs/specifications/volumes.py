@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mlops_embedded.jobs.fields import Fields, SpecificationError, flag, matching, one_of, text, whole_number
-from mlops_embedded.jobs.quantities import cpus, memory_bytes
+from mlops_embedded.jobs.specifications.fields import (
+    Fields,
+    SpecificationError,
+    flag,
+    matching,
+    one_of,
+    text,
+    whole_number,
+)
+from mlops_embedded.jobs.specifications.quantities import cpus, memory_bytes
 
 _GIB = 2**30
 part_name = matching(

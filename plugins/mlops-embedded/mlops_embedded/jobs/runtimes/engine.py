@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlops_embedded.errors import SnowflakeError, invalid_value
-from mlops_embedded.jobs.images import without_registry
 from mlops_embedded.jobs.logs import ContainerLog
-from mlops_embedded.jobs.registry import LOCAL_REGISTRY, images_in
-from mlops_embedded.jobs.runtime import ContainerPlan, Exit, ImageFacts, TokenFile, command_of
-from mlops_embedded.jobs.sandbox import snowflake_variables, write_connection
+from mlops_embedded.jobs.runtimes.images import without_registry
+from mlops_embedded.jobs.runtimes.registry import LOCAL_REGISTRY, images_in
+from mlops_embedded.jobs.runtimes.runtime import ContainerPlan, Exit, ImageFacts, TokenFile, command_of
+from mlops_embedded.jobs.runtimes.sandbox import snowflake_variables, write_connection
 from mlops_embedded.jobs.service import ContainerState
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container as EngineContainer
     from docker.models.images import Image
 
-    from mlops_embedded.jobs.registry_login import RegistryLogin
+    from mlops_embedded.jobs.runtimes.registry_login import RegistryLogin
 
 CONFIG_FOLDER = "/snowflake/config"
 """Where SNOWFLAKE_HOME points with `mountConnectionConfig`."""
