@@ -207,6 +207,8 @@ def _launch(
     process.stdout.close()
     said: dict[str, Any] = json.loads(line) if line else {"error": "it ended while it started"}
     if "error" in said:
+        if process.stdin is not None:
+            process.stdin.close()
         process.wait()
         raise ServerError(f"the embedded Snowflake did not start: {said['error']} (its log is {folder.log})")
     running = Running(folder, said["pid"], said["port"])
