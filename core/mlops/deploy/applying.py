@@ -15,6 +15,7 @@ from mlops.deploy.calls import PAUSES, Call, Calls, Progress
 from mlops.deploy.consequences import suspended_calls
 from mlops.deploy.levels import levels_of, written_above
 from mlops.deploy.lock import (
+    Hold,
     Lock,
     LockLostError,
     comment_of_lock,
@@ -117,6 +118,7 @@ class _Work:
         self.plan, self.account, self.calls, self._sleep = plan, account, calls, sleep
         self.root = plan.deployment.root.name
         self.rollback = Rollback(plan, account, calls)
+        self._as_before = True
 
     def go(self) -> Applied:
         lock = new_lock(root_started=self.plan.start_root, suspended=self.plan.suspended)
@@ -124,38 +126,42 @@ class _Work:
             return self._go(lock, self._locked(lock))
 
     def _go(self, lock: Lock, name: str) -> Applied:
-        whole = first = self.plan.lock is None
         try:
             with kept(lock, name, self.account) as hold:
                 self.calls.check = hold.check
                 self._check_root()
-                try:
-                    self._change()
-                except LockLostError:
-                    raise  # what was written is in the hands of the deploy that has the lock
-                except BaseException as cause:
-                    if hold.is_lost():
-                        raise LockLostError from cause
-                    whole = False  # if undoing is interrupted, too
-                    whole = self.rollback.all() and first
-                    stopped = not isinstance(cause, Exception)
-                    raise DeployFailedError(
-                        self.plan,
-                        cause,
-                        kept=self.rollback.kept,
-                        lost=self.rollback.lost,
-                        root_suspended=self.rollback.root_suspended,
-                        stopped=stopped,
-                    ) from cause
+                self._change_or_roll_back(hold)
         except LockLostError:
-            raise
+            raise  # what was written is in the hands of the deploy that has the lock
         except BaseException:
             self.calls.check = lambda: None
-            self._unlock(name, lock, whole=whole)  # what an interrupted deploy has left is still to be mended
+            whole = (
+                self._as_before and self.plan.lock is None
+            )  # what an interrupted deploy has left is still to be mended
+            self._unlock(name, lock, whole=whole)
             raise
         self.calls.check = lambda: None
         warnings = self._unlock(name, lock, whole=True)
         return Applied(self.calls.done, 0.0, self.plan.start_root, warnings)
+
+    def _change_or_roll_back(self, hold: Hold) -> None:
+        try:
+            self._change()
+        except LockLostError:
+            raise
+        except BaseException as cause:  # a call that failed, or the word to stop
+            if hold.is_lost():
+                raise LockLostError from cause
+            self._as_before = False  # also if putting back is interrupted
+            self._as_before = self.rollback.all()
+            raise DeployFailedError(
+                self.plan,
+                cause,
+                kept=self.rollback.kept,
+                lost=self.rollback.lost,
+                root_suspended=self.rollback.root_suspended,
+                stopped=not isinstance(cause, Exception),
+            ) from cause
 
     # -- the lock
 

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from mlops.compile.objects import ComputePool, Deployment, Service, ServiceFunction, Task
+from mlops.compile.tasks import MAX_TASKS
 from mlops.deploy.account import Held
 from mlops.deploy.consequences import consequences_of
 from mlops.deploy.differences import changes_between
 from mlops.deploy.ownership import SHARED, Object, Ownership, comment_of, ownership_in, ownership_of
 from mlops.deploy.plan import KINDS, RECORDS, Action, Plan, Problem, Step
 from mlops.deploy.state import State
-
-MAX_TASKS = 1000
-"""Source: Snowflake documentation, "Create a sequence of tasks with a task graph"."""
 
 
 def plan_deployment(deployment: Deployment, state: State, *, prune: bool = False) -> Plan:
