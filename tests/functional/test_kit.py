@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,18 @@ def test_a_function_runs_as_a_node_without_being_installed(mlops_project):
     assert (outcome["total"], outcome.metrics) == (12.0, {"total": 12.0})
     assert list(table.number) == [1, 2, 3]
     assert outcome.log("add_up") == "adding 3"
+
+
+@node(outputs=["never"])
+def leave():
+    """Ends the process that it is in, or means to."""
+    sys.exit("enough")
+
+
+def test_a_node_that_calls_exit_has_failed_and_the_process_goes_on(mlops_project):
+    outcome = mlops_project.run_node(leave)
+
+    assert (outcome.states, outcome.errors["leave"].message) == ({"leave": "failed"}, "enough")
 
 
 def test_what_a_node_raises_is_in_the_outcome(mlops_project):

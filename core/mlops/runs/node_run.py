@@ -70,7 +70,7 @@ def _outcome(attempt: Attempt, prepared: Prepared, log: NodeLog | None) -> NodeO
         if hooks and not order.gather and order.replica_index == 0:
             hooks.observe("before_node_run", run=order.run, node=order.node, attempt=order.attempt)
         records = attempt.commit()
-    except Exception as cause:  # a node may raise anything
+    except (Exception, SystemExit) as cause:  # a node may raise anything, and may call sys.exit
         from mlops.runs.failure import error_info, log_failure
 
         error = error_info(cause)
