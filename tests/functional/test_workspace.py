@@ -191,3 +191,34 @@ def test_a_node_that_was_changed_meanwhile_runs_as_it_is_now(workspace, mlops_pr
     mlops_project.install("team-sums", changed, nodes=["count_up", "add_up", "fail"], pipelines=["sums", "broken"])
 
     assert (before, workspace.run("sums")["total"]) == (3.0, -3)
+
+
+GRID = """
+from dataclasses import dataclass
+
+from mlops import Pipeline, node
+
+
+@dataclass
+class Grid:
+    depth: int = 3
+
+
+@node(outputs=["found"])
+def search(*, grid: Grid = Grid()) -> int:
+    return grid.depth
+
+
+searched = Pipeline("searched", nodes=["search"])
+"""
+
+
+def test_a_value_that_a_type_of_the_plugin_does_not_take_is_told_with_its_node_before_anything_runs(mlops_project):
+    mlops_project.install("team-grid", GRID, nodes=["search"], pipelines=["searched"])
+    workspace = Workspace(mlops_project.folder, services="none")
+
+    with pytest.raises(ParameterError, match=r"parameter 'search.grid'.*Expected `int`"):
+        workspace.run("searched", {"grid": {"depth": "deep"}})
+
+    assert workspace.run("searched", {"grid": {"depth": 5}})["found"] == 5
+    assert len(workspace.runs()) == 1

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mlops.datasets.manifest import DatasetRecord
 from mlops.datasets.store import FileStore
-from mlops.errors import RunError
+from mlops.errors import ParameterError, RunError
 from mlops.graph import Graph
 from mlops.layers import Layer, given, settle
 from mlops.parameters import as_objects
@@ -189,7 +189,11 @@ def _check_inexact(graph: Graph, parameters: Mapping[str, Mapping[str, object]])
             for parameter in node.parameters
             if not parameter.exact and parameter.name in annotations
         }
-        as_objects(parameters.get(node.full_name, {}), node.parameters, hints)
+        try:
+            as_objects(parameters.get(node.full_name, {}), node.parameters, hints)
+        except ParameterError as cause:
+            name, problem = f"{node.name}.{cause.parameter}", cause.message.partition(": ")[2]
+            raise ParameterError(parameter=name, problem=problem, hint=cause.hint) from None
 
 
 def _run_to_resume(project: Project, request: Request, graph: Graph) -> RunInfo:
