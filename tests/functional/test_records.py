@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import subprocess
 import sys
@@ -54,6 +55,17 @@ def test_a_run_comes_back_as_it_was_recorded(records):
     assert (found.state, found.reason, found.warnings) == (State.FAILED, "second failed", ("w",))
     assert found.nodes[:2] == tuple(outcomes[:2])
     assert (found.nodes[2].state, found.nodes[2].reason) == (State.SKIPPED, "it needs 'second', which failed")
+
+
+def test_a_metric_that_is_no_number_comes_back_as_that(records):
+    metrics = (Metric("loss", math.nan, 1), Metric("loss", math.inf, 2))
+    records.begin(run(), NODES)
+    records.node_ended(run().run_id, NodeOutcome("kit:first", State.SUCCEEDED, 1, 1.0, 2.5, metrics=metrics))
+
+    first, second = records.run(run().run_id).nodes[0].metrics
+
+    assert math.isnan(first.value)
+    assert second.value == math.inf
 
 
 def test_a_run_that_is_continued_keeps_its_row_and_counts_how_often(records):

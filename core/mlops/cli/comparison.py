@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
@@ -228,7 +229,7 @@ def _work(value: object) -> str:
 
 def _change(row: Row) -> str:
     change, first = row.change, row.values[0]
-    if not change:
+    if not change or not math.isfinite(change):
         return ""
     share = f" ({change / abs(first):+.1%})" if isinstance(first, (int, float)) and first else ""
     return f"{'+' if change > 0 else '-'}{number(abs(change))}{share}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -196,7 +197,7 @@ def _outcome(node: str, row: TaskRun | None, state: State, why: str) -> NodeOutc
         ended=row.ended,
         reason=why,
         error=error,
-        metrics=tuple(Metric(name, float(value), None) for name, value in _mapping(returned, "metrics").items()),
+        metrics=tuple(Metric(name, value, None) for name, value in _numbers(returned, "metrics").items()),
         outputs=tuple(_record(one) for one in returned.get("outputs", ()) if isinstance(one, dict)),
     )
 
@@ -211,11 +212,16 @@ def _returned(text: str | None, node: str) -> dict[str, Any]:  # Any: JSON
     return next((one for one in each if isinstance(one, dict) and one.get("node", node) == node), {})
 
 
-def _mapping(value: Mapping[str, Any], key: str) -> dict[str, float]:  # Any: JSON
+def _numbers(value: Mapping[str, Any], key: str) -> dict[str, float]:  # Any: JSON
+    """Return the numbers of an object; null stands for one that is none, since JSON has no word for it."""
     inside = value.get(key)
     if not isinstance(inside, dict):
         return {}
-    return {str(name): one for name, one in inside.items() if isinstance(one, (int, float))}
+    return {
+        str(name): math.nan if one is None else float(one)
+        for name, one in inside.items()
+        if one is None or isinstance(one, (int, float))
+    }
 
 
 def _record(value: Mapping[str, Any]) -> DatasetRecord:  # Any: JSON

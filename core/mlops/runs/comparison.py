@@ -41,13 +41,18 @@ class Row(Struct, frozen=True):
     @property
     def differs(self) -> bool:
         """Whether it is not the same in all runs."""
-        return any(value != self.values[0] for value in self.values[1:])
+        first = self.values[0]
+        return any(value != first and not (_is_nan(value) and _is_nan(first)) for value in self.values[1:])
 
     @property
     def change(self) -> float | None:
         """How much the last value is more than the first; None where they are no numbers."""
         first, last = self.values[0], self.values[-1]
         return last - first if isinstance(first, (int, float)) and isinstance(last, (int, float)) else None
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and value != value
 
 
 class Side(Struct, frozen=True):

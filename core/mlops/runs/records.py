@@ -6,6 +6,7 @@ going on. Two runs write at once.
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
@@ -245,7 +246,7 @@ class RunRecords:
         for node, name, value, step in self._database.execute(
             "SELECT node, name, value, step FROM metrics WHERE run_id = ? ORDER BY rowid", [run_id]
         ):
-            metrics.setdefault(node, []).append(Metric(name, value, step))
+            metrics.setdefault(node, []).append(Metric(name, math.nan if value is None else value, step))
         nodes = [
             NodeOutcome(
                 node=node,

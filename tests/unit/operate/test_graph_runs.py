@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -133,6 +134,14 @@ def test_what_a_node_handed_back_is_its_metrics_and_datasets():
 
     assert [(one.name, one.value) for one in load.metrics] == [("rows", 7.0)]
     assert [(one.name, one.bytes) for one in load.outputs] == [("raw", 9)]
+
+
+def test_a_metric_that_json_has_no_number_for_is_none():
+    returned = json.dumps({"node": "shop:load", "metrics": {"loss": None}})
+
+    [load, *_] = of(sales(), row("SALES", "SUCCEEDED", return_value=returned)).nodes
+
+    assert math.isnan(load.metrics[0].value)
 
 
 @pytest.mark.parametrize(

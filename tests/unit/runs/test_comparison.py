@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from msgspec import UNSET
 
@@ -38,6 +40,12 @@ def test_of_a_metric_the_last_value_counts_and_its_change_is_from_the_first_run_
     loss = row(compare([Side(run(started=1.0)), Side(run("b", started=3.0))]).metrics, "loss")
 
     assert (loss.values, loss.change) == ((0.5, 1.5), 1.0)
+
+
+def test_two_values_that_are_no_numbers_are_no_difference():
+    runs = [run(started=math.nan), run("b", started=math.nan)]
+
+    assert not row(compare([Side(one) for one in runs]).metrics, "loss").differs
 
 
 def test_datasets_are_the_same_where_their_content_is():
