@@ -9,7 +9,17 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mlops.compile.quantities import cpu_cores, memory_bytes
-from mlops.compile.specification import Amounts, BlockConfig, Container, Endpoint, SecretMount, Specification, Volume
+from mlops.compile.specification import (
+    Amounts,
+    BlockConfig,
+    Container,
+    Endpoint,
+    SecretMount,
+    SessionTokenConfig,
+    Specification,
+    Volume,
+    VolumeMount,
+)
 from mlops.shape import Misfit, Path
 
 MAX_SECRETS = 50
@@ -50,10 +60,30 @@ def misfits_of(specification: Specification) -> Iterator[Misfit]:
 
 
 def _of_container(container: Container, volumes: Sequence[Volume], path: Path) -> Iterator[Misfit]:
-    known = [volume.name for volume in volumes]
+    yield from _of_mounts(container.volume_mounts, [volume.name for volume in volumes], (*path, "volumeMounts"))
+    if container.resources is not None:
+        yield from _of_resources(
+            container.resources.requests or Amounts(), container.resources.limits or Amounts(), (*path, "resources")
+        )
+    if container.session_token_config is not None:
+        yield from _of_token(container, container.session_token_config, (*path, "sessionTokenConfig"))
+    for index, secret in enumerate(container.secrets):
+        yield from _of_secret(secret, (*path, "secrets", index))
+    for name, value in container.env.items():
+        if name.startswith("SNOWFLAKE_") and name != "SNOWFLAKE_WAREHOUSE":
+            yield Misfit(
+                (*path, "env", name), "it is set by Snowflake itself", "remove it: the container has it already"
+            )
+        yield from _of_text(value, (*path, "env", name))
+    for field, words in (("command", container.command), ("args", container.args)):
+        for index, word in enumerate(words):
+            yield from _of_text(word, (*path, field, index))
+
+
+def _of_mounts(mounts: Sequence[VolumeMount], known: Sequence[str], path: Path) -> Iterator[Misfit]:
     paths: set[str] = set()
-    for index, mount in enumerate(container.volume_mounts):
-        at = (*path, "volumeMounts", index)
+    for index, mount in enumerate(mounts):
+        at = (*path, index)
         if mount.name not in known:
             yield Misfit(
                 (*at, "name"), f"there is no volume {mount.name!r}", f"the volumes are: {', '.join(known) or 'none'}"
@@ -63,42 +93,22 @@ def _of_container(container: Container, volumes: Sequence[Volume], path: Path) -
                 (*at, "mountPath"), f"{mount.mount_path!r} is mounted twice", "give each volume a folder of its own"
             )
         paths.add(mount.mount_path)
-    if container.resources is not None:
-        yield from _of_resources(
-            container.resources.requests or Amounts(), container.resources.limits or Amounts(), (*path, "resources")
-        )
-    token = container.session_token_config
-    if token is not None:
-        at = (*path, "sessionTokenConfig")
-        if container.mount_session_token is False:
-            yield Misfit(at, "mountSessionToken is false", "remove one of the two")
-        if (token.path, token.permission, token.mount_connection_config) == (None, None, None):
-            yield Misfit(at, "it is empty", "write path, permission or mountConnectionConfig, or remove it")
-        if token.permission is not None and token.path is None:
-            yield Misfit((*at, "permission"), "it needs a path", "write path, too")
-        if token.permission is not None and int(token.permission, 8) & ~0o644:
-            yield Misfit((*at, "permission"), f"{token.permission} is more than 0644", "give fewer rights")
-    for index, secret in enumerate(container.secrets):
-        yield from _of_secret(secret, (*path, "secrets", index))
-    for name, value in container.env.items():
-        if name.startswith("SNOWFLAKE_") and name != "SNOWFLAKE_WAREHOUSE":
-            yield Misfit(
-                (*path, "env", name), "it is set by Snowflake itself", "remove it: the container has it already"
-            )
-        if "$$" in value:
-            yield Misfit(
-                (*path, "env", name),
-                "it holds $$, which ends the specification in its statement",
-                "write it another way",
-            )
-    for field, words in (("command", container.command), ("args", container.args)):
-        for index, word in enumerate(words):
-            if "$$" in word:
-                yield Misfit(
-                    (*path, field, index),
-                    "it holds $$, which ends the specification in its statement",
-                    "write it another way",
-                )
+
+
+def _of_token(container: Container, token: SessionTokenConfig, path: Path) -> Iterator[Misfit]:
+    if container.mount_session_token is False:
+        yield Misfit(path, "mountSessionToken is false", "remove one of the two")
+    if (token.path, token.permission, token.mount_connection_config) == (None, None, None):
+        yield Misfit(path, "it is empty", "write path, permission or mountConnectionConfig, or remove it")
+    if token.permission is not None and token.path is None:
+        yield Misfit((*path, "permission"), "it needs a path", "write path, too")
+    if token.permission is not None and int(token.permission, 8) & ~0o644:
+        yield Misfit((*path, "permission"), f"{token.permission} is more than 0644", "give fewer rights")
+
+
+def _of_text(text: str, path: Path) -> Iterator[Misfit]:
+    if "$$" in text:
+        yield Misfit(path, "it holds $$, which ends the specification in its statement", "write it another way")
 
 
 def _of_resources(requests: Amounts, limits: Amounts, path: Path) -> Iterator[Misfit]:

@@ -150,17 +150,19 @@ def _standing(pipeline: DeployedPipeline, latest: Mapping[str, TaskRun], attempt
             standing[task.name] = State.PENDING, ""
     finalizer = next((task for task in pipeline.tasks if task.live.finalizes is not None), None)
     if finalizer is not None:
-        row = latest.get(finalizer.name)
-        root = standing[pipeline.root.name][0]
-        if row is not None and row.attempt == attempt:
-            standing[finalizer.name] = STATES.get(row.state, State.PENDING), ""
-        elif not finalizer.live.started:
-            standing[finalizer.name] = State.SKIPPED, "its task is suspended"
-        elif root is State.SKIPPED:
-            standing[finalizer.name] = State.SKIPPED, "the run was skipped"
-        else:
-            standing[finalizer.name] = State.PENDING, ""
+        root, _ = standing[pipeline.root.name]
+        standing[finalizer.name] = _standing_of_finalizer(finalizer, latest.get(finalizer.name), attempt, root)
     return standing
+
+
+def _standing_of_finalizer(task: DeployedTask, row: TaskRun | None, attempt: int, root: State) -> tuple[State, str]:
+    if row is not None and row.attempt == attempt:
+        return STATES.get(row.state, State.PENDING), ""
+    if not task.live.started:
+        return State.SKIPPED, "its task is suspended"
+    if root is State.SKIPPED:
+        return State.SKIPPED, "the run was skipped"
+    return State.PENDING, ""
 
 
 def _state(pipeline: DeployedPipeline, states: Mapping[str, tuple[State, str]], attempt: int) -> State:
