@@ -94,7 +94,8 @@ def _wanted(project: Project, name: str) -> Wanted:
     chosen = project.settings.chosen_target
     notification = chosen.on_failure.integration if chosen.on_failure is not None else None
     services = services_in(project, deployment)
-    return Wanted(deployment, tuple(owner_privileges(deployment, services=services, notification=notification)))
+    privileges = owner_privileges(deployment, services=services, notification=notification)
+    return Wanted(deployment, tuple(privileges), notification)
 
 
 def _look(

@@ -71,6 +71,8 @@ def _step(step: Step) -> Iterator[str]:
     if isinstance(step.wanted, Task) and step.action is Action.CREATE:
         if step.wanted.predecessors:
             yield f"      after {', '.join(step.wanted.predecessors)}"
+        if step.wanted.finalize is not None:
+            yield "      at the end of each run, whatever happened"
         if step.wanted.schedule is not None:
             yield f"      {step.wanted.schedule}"
     for change in step.changes:

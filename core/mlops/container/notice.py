@@ -30,7 +30,7 @@ def _tell_failures(own: str | None, environ: Mapping[str, str], log: JobLog) -> 
     from mlops.snowflake.task_run import SnowflakeTaskRun
 
     notification = notification_in(environ[VARIABLE])
-    with ExitStack() as stack:
+    with ExitStack() as stack, log.about(node="on_failure"):  # what is logged on the way is not the node's
         connection = connection_for(Project(os.sep).settings, (), environ=environ).open(stack)
         assert connection is not None, "connection_for never means nowhere"
         session = SnowflakeSession(connection, tag="mlops on_failure")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import timezone
 
 from mlops.compile.objects import ComputePool, Service, Task
+from mlops.deploy.account import GraphRun
 from mlops.deploy.levels import levels_of
 from mlops.deploy.ownership import SHARED, ownership_in, ownership_of
 from mlops.deploy.plan import KINDS, Action, Plan
@@ -65,10 +67,17 @@ def _of_runs(plan: Plan, state: State) -> Iterator[str]:
         return
     for run in state.runs:
         if run.is_running:
-            yield f"run {run.run_id} goes on: it ends with the tasks as they were when it began"
+            yield f"{_told(run)} goes on: it ends with the tasks as they were when it began"
     failed = next((run for run in state.runs if run.failed_task and not run.is_running), None)
     if failed is not None:
-        yield f"discards the retry of failed run {failed.run_id} (at task {failed.failed_task})"
+        yield f"discards the retry of {_told(failed)}, which failed at task {failed.failed_task}"
+
+
+def _told(run: GraphRun) -> str:
+    """Return a run by its time: the id that the listing gives is not the one that people see elsewhere."""
+    if run.scheduled is None:
+        return f"run {run.run_id}"
+    return f"the run of {run.scheduled.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
 def _of_shared(plan: Plan, state: State) -> Iterator[str]:

@@ -118,7 +118,12 @@ def refuse_if_moved(approved: PlanFile, plan: Plan) -> None:
         moved.append("the project wants something else than when the plan was made")
     if approved.state != plan.state:
         moved.append("Snowflake holds something else than when the plan was made")
-    raise MovedError(plan.deployment.pipeline, " and ".join(moved) or "other steps are needed than the plan has")
+    if plan.is_empty:
+        hint = f"it is as it is wanted already: mlops plan {plan.deployment.pipeline} shows no changes"
+    else:
+        hint = f"make the plan again, and let it be approved: mlops plan {plan.deployment.pipeline} --out FILE"
+    what = " and ".join(moved) or "other steps are needed than the plan has"
+    raise MovedError(plan.deployment.pipeline, what, hint=hint)
 
 
 def _plain(value: object) -> object:

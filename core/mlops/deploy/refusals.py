@@ -24,10 +24,10 @@ class BlockedPlanError(AccountError):
 class MovedError(AccountError):
     """What the plan was made of is not what is there any more. Nothing was changed."""
 
-    def __init__(self, pipeline: str, what: str) -> None:
+    def __init__(self, pipeline: str, what: str, *, hint: str | None = None) -> None:
         super().__init__(
             f"{pipeline} was not deployed: {what}",
-            hint="somebody else is at work on it: look at mlops plan, and try again",
+            hint=hint or "somebody else is at work on it: look at mlops plan, and try again",
         )
 
 

@@ -29,10 +29,14 @@ class Finding(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """What a pipeline needs on the target: its deployment, and the privileges of the role that deploys and owns it."""
+    """What a pipeline needs on the target: its deployment, and the privileges of the role that deploys and owns it.
+
+    ``notification`` is the integration that failures are told through.
+    """
 
     deployment: Deployment
     privileges: tuple[Privilege, ...]
+    notification: str | None = None
 
 
 def failed(findings: Iterable[Finding]) -> bool:
@@ -105,6 +109,7 @@ def _account(inspection: Inspection, wanted: Sequence[Wanted], role: str | None)
     yield from _pools(inspection, wanted)
     yield from _images(inspection, wanted)
     yield from _stages(inspection, wanted)
+    yield from _notifications(inspection, wanted, visitor)
     table = inspection.event_table()
     if table is None:
         mend = "ALTER ACCOUNT SET EVENT_TABLE = database.schema.table; until then logs go with their containers"
@@ -218,6 +223,22 @@ def _image_paths(deployment: Deployment) -> Iterator[str]:
         for container in (yaml.safe_load(text) or {}).get("spec", {}).get("containers", ()):
             image = str(container.get("image", ""))
             yield image if image.startswith("/") else "/" + image.partition("/")[2]
+
+
+def _notifications(inspection: Inspection, wanted: Sequence[Wanted], visitor: Visitor) -> Iterator[Finding]:
+    for name in dict.fromkeys(one.notification.upper() for one in wanted if one.notification is not None):
+        check, enabled = f"integration {name}", inspection.is_enabled(name)
+        if enabled is None:
+            mend = (
+                f"CREATE NOTIFICATION INTEGRATION {name} ...; GRANT USAGE ON INTEGRATION {name} TO ROLE {visitor.role};"
+            )
+            said = "it does not exist, or the role may not use it: nobody would be told of a failure"
+            yield Finding(check, "failed", said, mend)
+        elif not enabled:
+            mend = f"ALTER NOTIFICATION INTEGRATION {name} SET ENABLED = TRUE;"
+            yield Finding(check, "failed", "it is not enabled: nobody would be told of a failure", mend)
+        else:
+            yield Finding(check, "ok", "failures are told through it")
 
 
 def _stages(inspection: Inspection, wanted: Sequence[Wanted]) -> Iterator[Finding]:

@@ -47,6 +47,9 @@ class Inspection(Protocol):
     def has_stage(self, database: str, schema: str, name: str) -> bool:
         """Tell whether the stage exists, and the role may see it."""
 
+    def is_enabled(self, notification_integration: str) -> bool | None:
+        """Tell whether a notification integration is enabled; None if there is none that the role may see."""
+
     def pool(self, name: str) -> PoolState | None:
         """Return a compute pool, or None if there is none that the role may see."""
 

@@ -50,6 +50,12 @@ class SnowflakeInspection:
         stages = self._session.root.databases[quoted(database)].schemas[quoted(schema)].stages
         return _found(lambda: stages[quoted(name)].fetch(), f"stage {name}") is not None
 
+    def is_enabled(self, notification_integration: str) -> bool | None:
+        """Tell whether a notification integration is enabled; None if there is none that the role may see."""
+        integration = self._session.root.notification_integrations[quoted(notification_integration)]
+        found = _found(lambda: integration.fetch(), f"notification integration {notification_integration}")
+        return None if found is None else bool(found.enabled)
+
     def pool(self, name: str) -> PoolState | None:
         """Return a compute pool, or None if there is none that the role may see."""
         found = _found(lambda: self._session.root.compute_pools[quoted(name)].fetch(), f"compute pool {name}")

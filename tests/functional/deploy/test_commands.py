@@ -101,8 +101,10 @@ def test_a_plan_is_applied_from_its_file_once_and_refused_after_that(deployed: S
     assert second.code == 3
     assert second.error is not None
     assert "Snowflake holds something else than when the plan was made" in second.error.message
+    assert "as it is wanted already" in str(second.error.hint)
     assert third.error is not None
     assert "the project wants something else" in third.error.message
+    assert "mlops plan churn --out FILE" in str(third.error.hint)
 
 
 def test_without_a_terminal_nothing_is_done_unless_yes_is_said(deployed: Shop) -> None:

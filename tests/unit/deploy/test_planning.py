@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from msgspec.structs import replace
@@ -191,13 +191,16 @@ def test_a_started_root_is_suspended_and_that_is_said(account, threads):
 
 
 def test_runs_that_go_on_and_retries_that_are_lost_are_said(account, threads):
-    account.graph_runs = [GraphRun("7", "EXECUTING"), GraphRun("6", "FAILED", failed_task="CHURN$SCORE")]
+    ten = datetime(2026, 11, 25, 11, 30, tzinfo=timezone(timedelta(hours=1)))
+    account.graph_runs = [GraphRun("7", "EXECUTING"), GraphRun("6", "FAILED", ten, failed_task="CHURN$SCORE")]
     state = replace(look(account, NEW, threads), runs=tuple(account.runs("CHURN")))
 
     found = plan_deployment(NEW, state)
 
     assert "run 7 goes on: it ends with the tasks as they were when it began" in found.consequences
-    assert "discards the retry of failed run 6 (at task CHURN$SCORE)" in found.consequences
+    assert (
+        "discards the retry of the run of 2026-11-25 10:30 UTC, which failed at task CHURN$SCORE" in found.consequences
+    )
 
 
 def test_a_task_that_a_person_suspended_stays_so_and_that_is_said(account, threads):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mlops.compile.objects import Deployment
 from mlops.compile.privileges import HeldPrivilege
 from mlops.errors import AccountError
 from mlops.image.listing import ListedImage
-from mlops.operate.checkup import Finding, check_account, check_packages, failed
+from mlops.operate.checkup import Finding, Wanted, check_account, check_packages, failed
 from mlops.operate.inspection import PoolState, Visitor
 
 
@@ -28,6 +31,9 @@ class Account:
 
     def has_stage(self, database: str, schema: str, name: str) -> bool:
         return False
+
+    def is_enabled(self, notification_integration: str) -> bool | None:
+        return {"MAIL": True, "OLD_MAIL": False}.get(notification_integration)
 
     def pool(self, name: str) -> PoolState | None:
         return None
@@ -62,6 +68,22 @@ def test_a_session_with_another_role_than_the_targets_fails():
 
 def test_an_administrator_is_warned_that_containers_would_be_administrators():
     assert found(Account("ACCOUNTADMIN"))["role"].state == "warning"
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "mend"),
+    [
+        ("mail", "ok", ""),
+        ("old_mail", "failed", "ALTER NOTIFICATION INTEGRATION OLD_MAIL SET ENABLED = TRUE;"),
+        ("none", "failed", "CREATE NOTIFICATION INTEGRATION NONE ...; GRANT USAGE ON INTEGRATION NONE TO ROLE OWNER;"),
+    ],
+)
+def test_an_integration_that_would_tell_nobody_of_a_failure_fails(name: str, state: str, mend: str):
+    wanted = Wanted(Deployment("shop", "p", "t", "APP", "PUBLIC", ()), (), name)
+
+    finding = {one.check: one for one in check_account(Account(), [wanted], role=None)}[f"integration {name.upper()}"]
+
+    assert (finding.state, finding.mend) == (state, mend)
 
 
 def test_an_account_out_of_reach_is_one_finding_with_its_mend():
