@@ -18,8 +18,9 @@ from mlops.project import Project
 if TYPE_CHECKING:
     from mlops.datasets.serializers import Serializers
     from mlops.runs.comparison import Comparison
+    from mlops.runs.outcome import RunOutcome
     from mlops.runs.results import Outcome
-    from mlops.runs.services import Services
+    from mlops.snowflake.session import SnowflakeSession
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -134,6 +135,28 @@ class Workspace:
         return self._outcome(open_run(self._project, run, pipeline=pipeline)[0])
 
     @hinted
+    def open_deployed(self, run: str = "latest") -> Outcome:
+        """Return a run in Snowflake of what is deployed to the workspace's target: its id, a part of it, or ``latest``.
+
+        Its datasets are fetched from the stage when they are asked for, and kept in the data folder.
+
+        Raises:
+            UnknownNameError, RunError: no run, or several.
+            AccountError: Snowflake refuses, or is out of reach.
+        """
+        from mlops.operate.fetching import fetched_run
+        from mlops.runs.results import Outcome
+        from mlops.snowflake.identifiers import stored
+        from mlops.snowflake.operations import operations_on
+        from mlops.snowflake.run_storage import SnowflakeRunStorage
+
+        settings = self._project.settings
+        operations = operations_on(self._session, settings.chosen_target)
+        place = {"database": operations.database, "schema": operations.schema}
+        files = SnowflakeRunStorage(self._session, **place, stage=stored(settings.chosen_target.stage))
+        return Outcome(*fetched_run(operations, files, settings, self._serializers, run))
+
+    @hinted
     def runs(self, pipeline: str | None = None, *, limit: int = 20) -> list[Outcome]:
         """Return the newest runs of this machine, newest first.
 
@@ -215,10 +238,10 @@ class Workspace:
         """The project as its settings are now: a notebook outlives many changes of them."""
         return Project(self._folder, flags=self._flags)
 
-    def _outcome(self, run: object) -> Outcome:
-        from mlops.runs.results import Outcome
+    def _outcome(self, run: RunOutcome) -> Outcome:
+        from mlops.runs.results import Datasets, Outcome
 
-        return Outcome(run, self._serializers)  # type: ignore[arg-type]  # a RunOutcome
+        return Outcome(run, Datasets(run.run.folder, self._serializers))
 
     @cached_property
     def _serializers(self) -> Serializers:
@@ -226,18 +249,15 @@ class Workspace:
 
         project = self._project
         known, pickle = project.discovery.known, project.settings.allow_pickle
-        return serializers_of(known, allow_pickle=pickle, session=lambda: self._services.get("session"))
+        return serializers_of(known, allow_pickle=pickle, session=lambda: self._session.snowpark)
 
     @cached_property
-    def _services(self) -> Services:
-        from mlops.runs.connection import connection_for
-        from mlops.runs.services import services_for
+    def _session(self) -> SnowflakeSession:
+        from mlops.snowflake.session import open_session
 
         project = self._project
-        choice = connection_for(project.settings, project.discovery.known, name=self._connection)
-        services = services_for(choice.open(self._stack))
-        self._stack.callback(services.close)
-        return services
+        opened = open_session(project.settings, project.discovery.known, connection=self._connection)
+        return self._stack.enter_context(opened)
 
 
 class Drawing:

@@ -53,6 +53,21 @@ def test_a_table_dataset_is_committed_read_and_reused_and_only_its_note_is_on_th
         assert connection.cursor().execute(f"SELECT SUM(AMOUNT) FROM {note['table']}").fetchone() == (499500.0,)
 
 
+def test_a_look_at_a_table_shows_its_first_rows_and_without_a_session_where_they_are(environment, project, tmp_path):
+    run(environment, project)
+    words = ("datasets", "show", "totals", "-n", "2", "--json")
+
+    look = json.loads(environment.mlops(*words, cwd=project[0], MLOPS_DISABLE_PLUGINS="mlops-churn").stdout)
+    without = environment.mlops(
+        *words, cwd=project[0]
+    )  # every plugin is switched off, that of the embedded Snowflake too
+
+    assert [len(row) for row in look["head"]] == [2, 2]
+    assert [column["name"] for column in look["schema"]] == ["SHOP", "AMOUNT"]
+    assert (without.returncode, json.loads(without.stdout)["head"]) == (0, [])
+    assert "warning: its rows are not shown: target 'local' has no connection" in without.stderr
+
+
 def test_a_notebook_loads_a_table_of_a_run_with_a_session_that_ends_with_its_workspace(environment, project):
     run(environment, project)
 

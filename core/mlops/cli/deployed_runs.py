@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlops.cli.account import operations_of, pipeline_in, pipelines_in
 
 if TYPE_CHECKING:
-    from mlops.operate.deployed import DeployedPipeline
-    from mlops.operate.operations import Operations
+    from mlops.operate.fetching import FetchedDatasets
     from mlops.project import Project
     from mlops.runs.comparison import Side
     from mlops.runs.outcome import RunOutcome
+    from mlops.snowflake.session import SnowflakeSession
 
 _MOST = 1000
 """How many runs are looked through for those to compare."""
@@ -24,9 +25,11 @@ def deployed_runs(project: Project, pipeline: str | None, limit: int, connection
     Raises:
         UnknownNameError, AccountError: the pipeline is not deployed there, or Snowflake refuses.
     """
+    from mlops.operate.status import newest_runs
+
     with operations_of(project, connection) as operations:
         known = [pipeline_in(operations, project, pipeline)] if pipeline else pipelines_in(operations, project)
-        return _newest(operations, known, project)[:limit]
+        return newest_runs(operations, known, target=project.settings.target)[:limit]
 
 
 def open_deployed_run(project: Project, name: str, connection: str | None) -> RunOutcome:
@@ -38,9 +41,11 @@ def open_deployed_run(project: Project, name: str, connection: str | None) -> Ru
     from msgspec.structs import replace
 
     from mlops.operate.graph_runs import find_run
+    from mlops.operate.status import newest_runs
 
     with operations_of(project, connection) as operations:
-        runs = {one.run.run_id: one for one in _newest(operations, pipelines_in(operations, project), project)}
+        known = pipelines_in(operations, project)
+        runs = {one.run.run_id: one for one in newest_runs(operations, known, target=project.settings.target)}
         found = runs[find_run(name, runs)]
         stage = project.settings.chosen_target.stage
         folder = f"@{operations.database}.{operations.schema}.{stage.upper()}/{found.run.pipeline}/{found.run.run_id}"
@@ -72,10 +77,25 @@ def deployed_sides(
     ]  # fmt: skip
 
 
-def _newest(operations: Operations, pipelines: list[DeployedPipeline], project: Project) -> list[RunOutcome]:
-    from mlops.operate.status import recent_runs
+@contextmanager
+def fetched_run(
+    project: Project, name: str, connection: str | None
+) -> Iterator[tuple[RunOutcome, FetchedDatasets, SnowflakeSession]]:
+    """Yield a run of what is deployed to the chosen target, its datasets, and the session that they are fetched with.
 
-    rows = operations.task_runs() if pipelines else []
-    target = project.settings.target
-    found = [run for pipeline in pipelines for run in recent_runs(operations, pipeline, rows, target=target)]
-    return sorted(found, key=lambda one: one.run.started, reverse=True)
+    Raises:
+        UnknownNameError, RunError, AccountError: no such run, several, or Snowflake refuses.
+    """
+    from mlops.operate.fetching import fetched_run as fetched
+    from mlops.snowflake.identifiers import stored
+    from mlops.snowflake.operations import operations_on
+    from mlops.snowflake.run_storage import SnowflakeRunStorage
+    from mlops.snowflake.session import open_session
+
+    settings = project.settings
+    with open_session(settings, project.discovery.known, connection=connection) as session:
+        operations = operations_on(session, settings.chosen_target)
+        place = {"database": operations.database, "schema": operations.schema}
+        files = SnowflakeRunStorage(session, **place, stage=stored(settings.chosen_target.stage))
+        outcome, datasets = fetched(operations, files, settings, project.serializers, name)
+        yield outcome, datasets, session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,8 +91,15 @@ def _table(path: Path, rows: int) -> Preview:
     return Preview(schema, cells, text + _more(total, len(cells), "rows"))
 
 
+def table_look(look: Preview, rows: Iterable[Iterable[object]]) -> Preview:
+    """Return a look at a table of Snowflake with rows that were fetched."""
+    names = [name for name, _ in look.schema or ()]
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    return Preview(look.schema, cells, f"{_aligned(names, cells)}\n{look.text}" if cells else look.text)
+
+
 def _snowflake_table(path: Path, rows: int) -> Preview:
-    """Show what a table of Snowflake is called and which columns it has; its rows are not fetched."""
+    """Show what a table of Snowflake is called and which columns it has; who has a session adds rows, see ``table_look``."""
     from json import loads
 
     note = loads(path.read_bytes())

@@ -126,6 +126,15 @@ def noted_table(path: Path) -> tuple[str, int] | None:
     return (name, rows) if name.endswith(f".{table_name(path)}") else None
 
 
+def name_of_table(path: Path) -> str:
+    """Return the whole name of the table that the file at ``path`` stands for.
+
+    Raises:
+        OSError: the file is gone.
+    """
+    return str(json.loads(read_whole(str(path)))["table"])
+
+
 def _snowpark_frame(value: object, session: Session) -> Any:  # Any: snowflake.snowpark.DataFrame
     package = type(value).__module__.partition(".")[0]
     if package == "snowflake":

@@ -63,6 +63,13 @@ def recent_runs(
     return outcomes
 
 
+def newest_runs(operations: Operations, pipelines: Sequence[DeployedPipeline], *, target: str) -> list[RunOutcome]:
+    """Return the runs of several pipelines of the last seven days, the newest first."""
+    rows = operations.task_runs() if pipelines else []
+    found = [run for pipeline in pipelines for run in recent_runs(operations, pipeline, rows, target=target)]
+    return sorted(found, key=lambda one: one.run.started, reverse=True)
+
+
 def _unclear(outcome: RunOutcome) -> bool:
     """Whether a run seems to go on though nothing of it runs: it waits for its next task, or has ended otherwise."""
     return outcome.state is State.RUNNING and all(one.state is not State.RUNNING for one in outcome.nodes)

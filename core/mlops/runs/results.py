@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from mlops.context import Metric
-from mlops.datasets.manifest import DatasetRecord
+from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.datasets.serializers import Serializers
 from mlops.datasets.store import FileStore
 from mlops.errors import UnknownNameError
@@ -20,9 +20,8 @@ from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunOutcome, State
 class Outcome:
     """What a run came to. Nodes go by their short names, and by their full names where two share a short one."""
 
-    def __init__(self, run: RunOutcome, serializers: Serializers) -> None:
-        self.run = run
-        self.datasets = Datasets(run.run.folder, serializers)
+    def __init__(self, run: RunOutcome, datasets: Datasets) -> None:
+        self.run, self.datasets = run, datasets
         shorts = [one.node.rpartition(":")[2] for one in run.nodes]
         self._nodes = {
             short if shorts.count(short) == 1 else one.node: one for short, one in zip(shorts, run.nodes, strict=True)
@@ -60,8 +59,8 @@ class Outcome:
 
     @property
     def folder(self) -> Path:
-        """Where its datasets and logs are."""
-        return Path(self.run.run.folder)
+        """Where its datasets are on this machine."""
+        return self.datasets.folder
 
     @property
     def states(self) -> dict[str, str]:
@@ -119,7 +118,7 @@ class Outcome:
         Raises:
             UnknownNameError: no node of this run has committed it.
         """
-        return self.folder / self.datasets.record(dataset).path
+        return self.datasets.path(dataset)
 
     def row(self) -> dict[str, object]:
         """Return the run as one row of a table: ``metrics.NAME`` and ``parameters.NODE.NAME`` are columns of their own."""
@@ -169,6 +168,11 @@ class Datasets(Mapping[str, object]):
     def __init__(self, folder: str, serializers: Serializers) -> None:
         self._store = FileStore(folder, serializers)
 
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return Path(self._store.folder)
+
     def record(self, name: str) -> DatasetRecord:
         """Return what is known of a dataset without reading it.
 
@@ -180,6 +184,10 @@ class Datasets(Mapping[str, object]):
             raise UnknownNameError(kind="dataset in this run:", name=name, known=self)
         return record
 
+    def manifests(self) -> list[Manifest]:
+        """Return what each node has committed."""
+        return list(self._store.manifests().values())
+
     def load(self, name: str, as_type: str | None = None) -> object:
         """Return a dataset in the form that ``as_type`` names, or in that in which it was written.
 
@@ -187,6 +195,14 @@ class Datasets(Mapping[str, object]):
             UnknownNameError, DatasetError: there is none, or it cannot be read.
         """
         return self._store.read(self.record(name), as_type)
+
+    def path(self, name: str) -> Path:
+        """Return where the file of a dataset is.
+
+        Raises:
+            UnknownNameError: no node of this run has committed it.
+        """
+        return Path(self._store.path(self.record(name)))
 
     def __getitem__(self, name: str) -> object:
         return self.load(name)

@@ -49,6 +49,18 @@ class SnowflakeRunStorage:
             modified = parsedate_to_datetime(one.last_modified).timestamp() if one.last_modified else 0.0
             yield StoredFile((one.name or "").partition("/")[2], int(one.size or 0), modified)
 
+    def paths(self, folder: str) -> list[str]:
+        """Return the files below a folder, by their paths from the stage's root; none if there is no such folder."""
+        location = f"@{qualified(*self._place, self._stage)}/{folder}/"
+        rows = self._session.rows(f"LIST {literal(location)}")
+        return [str(row[0]).partition("/")[2] for row in rows]
+
+    def fetch(self, path: str, folder: str) -> None:
+        """Copy a file of the stage into a folder of this machine, under its own name; what is there is replaced."""
+        source = f"@{qualified(*self._place, self._stage)}/{path}"
+        with refusals(f"{path} on stage {self._stage}"), self._session.connection.cursor() as cursor:
+            cursor.execute(f"GET {literal(source)} {literal(f'file://{folder}')}")
+
     def tables(self) -> Iterator[NotedTable]:
         """Yield every table of the schema that the role sees."""
         with refusals("the tables of the schema"):

@@ -26,7 +26,7 @@ from mlops.runs.order import Order, Source
 from mlops.runs.outcome import RunInfo, RunOutcome, new_run_id
 from mlops.runs.preparation import LocalPreparation
 from mlops.runs.replicas import run_all_here
-from mlops.runs.results import Outcome
+from mlops.runs.results import Datasets, Outcome
 from mlops.testing.sample import SamplePlugins
 from mlops.testing.target import NAME as TARGET
 from mlops.testing.target import SETTINGS, Deployed, deploy_in_memory
@@ -173,7 +173,8 @@ class TemporaryProject:
 
     def _outcome(self, run: RunOutcome) -> Outcome:
         project = self.project
-        return Outcome(run, serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle))
+        serializers = serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle)
+        return Outcome(run, Datasets(run.run.folder, serializers))
 
 
 def _described(function: Callable[..., object]) -> Node:

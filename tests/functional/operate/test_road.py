@@ -11,6 +11,7 @@ import pytest
 import yaml
 from mlops_embedded.life import EmbeddedSnowflake
 
+from mlops import Workspace
 from tests.command_line import Answer, CommandLine
 
 SETTINGS = """
@@ -84,6 +85,13 @@ def test_a_pipeline_goes_from_the_registry_to_snowflake_and_away_again(traveller
     assert [one["run"] for one in told("runs", "list", "--target", "embedded")["runs"]] == [run["run"]]
     stage = traveller.folder / "data" / "embedded" / "stages"
     assert [file.parent.parent.name for file in stage.rglob("numbers*.json") if run["run"] in str(file)] != []
+
+    look = told("datasets", "show", "numbers", "--run", run["run"], "--target", "embedded")
+    assert (look["node"], look["head"]) == ("kit-tasks:numbers", [0, 1, 2, 3])
+    assert len(told("datasets", "list", "--target", "embedded")["datasets"]) == 3
+    with Workspace(traveller.folder, target="embedded") as workspace:
+        fetched = workspace.open_deployed()
+        assert (fetched.id, fetched["total"], fetched.metrics) == (run["run"], 12.0, {"total": 12.0})
 
     assert go("deploy", "sums", "--yes").stdout.rstrip().endswith("no changes: 6 objects are as they are wanted")
 
