@@ -41,7 +41,7 @@ class Held(Struct, Generic[ObjectT], frozen=True):
 
 
 class GraphRun(Struct, frozen=True):
-    """A run of a task graph that goes on, or that failed a short time ago."""
+    """A run of a task graph that goes on, is to come, or ended a short time ago. ``failed_task`` is of one that failed."""
 
     run_id: str
     state: str
@@ -97,4 +97,4 @@ class Account(Protocol):
         """Resume a root and all that depends on it, in one call."""
 
     def runs(self, root: str) -> Sequence[GraphRun]:
-        """Return the runs of a graph that go on, and those that failed within the last hour."""
+        """Return the runs of a graph that go on or are to come, and those that ended within the last hour."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timezone
+from datetime import datetime, timezone
 
 from mlops.compile.objects import ComputePool, Service, Task
 from mlops.deploy.account import GraphRun
@@ -14,6 +14,7 @@ from mlops.deploy.ownership import SHARED, ownership_in, ownership_of
 from mlops.deploy.plan import KINDS, Action, Plan
 from mlops.deploy.state import State
 
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 _POOL = re.compile(r'\bIN\s+COMPUTE\s+POOL\s+("(?:[^"]|"")+"|[\w$]+)', re.IGNORECASE)
 
 
@@ -21,10 +22,11 @@ def consequences_of(plan: Plan, state: State) -> Iterator[str]:
     """Yield each consequence as a sentence."""
     root = plan.deployment.root.name
     if plan.lock is not None:
-        yield (
-            f"another deploy is under way, or was interrupted ({plan.lock}): if it was, this one takes over and leaves the "
-            f"root {'started' if plan.lock.root_started else 'suspended'}"
-        )
+        takes_over = f"this one takes over and leaves the root {'started' if plan.lock.root_started else 'suspended'}"
+        if plan.lock.abandoned:
+            yield f"an earlier deploy failed and could not put everything back ({plan.lock}): {takes_over}"
+        else:
+            yield f"another deploy is under way, or was interrupted ({plan.lock}): if it was, {takes_over}"
     yield from _of_root(plan, root)
     yield from _of_runs(plan, state)
     if plan.suspended:
@@ -68,9 +70,10 @@ def _of_runs(plan: Plan, state: State) -> Iterator[str]:
     for run in state.runs:
         if run.is_running:
             yield f"{_told(run)} goes on: it ends with the tasks as they were when it began"
-    failed = next((run for run in state.runs if run.failed_task and not run.is_running), None)
-    if failed is not None:
-        yield f"discards the retry of {_told(failed)}, which failed at task {failed.failed_task}"
+    begun = [run for run in state.runs if run.state != "SCHEDULED"]
+    last = max(begun, key=lambda run: run.scheduled or _LONG_AGO, default=None)
+    if last is not None and last.failed_task and not last.is_running:  # Snowflake retries the last run alone
+        yield f"discards the retry of {_told(last)}, which failed at task {last.failed_task}"
 
 
 def _told(run: GraphRun) -> str:

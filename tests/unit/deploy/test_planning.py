@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from mlops.compile.objects import Deployment, Service, Task
+from mlops.deploy import lock as locks
 from mlops.deploy.account import GraphRun
 from mlops.deploy.applying import apply
 from mlops.deploy.in_memory import InMemoryAccount
@@ -190,17 +191,34 @@ def test_a_started_root_is_suspended_and_that_is_said(account, threads):
     assert "CHURN is suspended for about 7 calls: a run that falls due then is skipped" in found.consequences
 
 
-def test_runs_that_go_on_and_retries_that_are_lost_are_said(account, threads):
-    ten = datetime(2026, 11, 25, 11, 30, tzinfo=timezone(timedelta(hours=1)))
-    account.graph_runs = [GraphRun("7", "EXECUTING"), GraphRun("6", "FAILED", ten, failed_task="CHURN$SCORE")]
+def at(hour: int) -> datetime:
+    return datetime(2026, 11, 25, hour, 30, tzinfo=timezone(timedelta(hours=1)))
+
+
+FAILED = GraphRun("6", "FAILED", at(11), failed_task="CHURN$SCORE")
+LOST = "discards the retry of the run of 2026-11-25 10:30 UTC, which failed at task CHURN$SCORE"
+
+
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ([FAILED], [LOST]),
+        ([GraphRun("9", "SCHEDULED", at(23)), GraphRun("5", "SUCCEEDED", at(10)), FAILED], [LOST]),
+        ([GraphRun("8", "SUCCEEDED", at(12)), FAILED], []),
+        (
+            [GraphRun("7", "EXECUTING", at(12)), FAILED],
+            ["the run of 2026-11-25 11:30 UTC goes on: it ends with the tasks as they were when it began"],
+        ),
+    ],
+    ids=["the last failed", "the last that has begun failed", "a later one succeeded", "a later one goes on"],
+)
+def test_runs_that_go_on_and_the_retry_of_the_last_one_that_is_lost_are_said(account, threads, runs, told):
+    account.graph_runs = runs
     state = replace(look(account, NEW, threads), runs=tuple(account.runs("CHURN")))
 
     found = plan_deployment(NEW, state)
 
-    assert "run 7 goes on: it ends with the tasks as they were when it began" in found.consequences
-    assert (
-        "discards the retry of the run of 2026-11-25 10:30 UTC, which failed at task CHURN$SCORE" in found.consequences
-    )
+    assert [one for one in found.consequences if "run of" in one] == told
 
 
 def test_a_task_that_a_person_suspended_stays_so_and_that_is_said(account, threads):
@@ -258,3 +276,13 @@ def test_two_plans_are_the_same_only_if_wish_and_account_are(account, threads):
     assert first.identity == again.identity
     assert len({first.identity, moved.identity, plan(account, OLD, threads).identity}) == 3
     assert content_hash(OLD) != content_hash(NEW)
+
+
+def test_a_lock_that_a_failed_deploy_has_left_is_told_as_that(account, threads):
+    left = replace(locks.new_lock(root_started=True), abandoned=True)
+    account.create(locks.task_of_lock("CHURN$$DEPLOY1"), locks.comment_of_lock(left))
+
+    [told] = [one for one in plan(account, NEW, threads).consequences if "takes over" in one]
+
+    assert told.startswith("an earlier deploy failed and could not put everything back (process ")
+    assert told.endswith("): this one takes over and leaves the root started")
