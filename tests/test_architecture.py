@@ -46,20 +46,21 @@ def tree_of(file: Path) -> ast.Module:
     return ast.parse(file.read_text())
 
 
-def statements(tree: ast.AST, *, everywhere: bool) -> Iterator[ast.stmt]:
-    """Imports of a module; without ``everywhere`` only those that run when it is imported."""
+def statements(tree: ast.AST, *, everywhere: bool, types: bool = False) -> Iterator[ast.stmt]:
+    """Imports of a module; without ``everywhere`` only those that run when it is imported, with ``types`` also of types."""
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, (ast.Import, ast.ImportFrom)):
             yield child
         elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            yield from (one for part in child.orelse for one in statements(part, everywhere=everywhere))
+            kept = ast.Module([*(child.body if types else ()), *child.orelse], [])
+            yield from statements(kept, everywhere=everywhere, types=types)
         elif everywhere or not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            yield from statements(child, everywhere=everywhere)
+            yield from statements(child, everywhere=everywhere, types=types)
 
 
-def imports(file: Path, *, everywhere: bool = True) -> Iterator[tuple[str, str]]:
+def imports(file: Path, *, everywhere: bool = True, types: bool = False) -> Iterator[tuple[str, str]]:
     """Every imported module with the place of the line; of ``from a import b`` also ``a.b``."""
-    for one in statements(tree_of(file), everywhere=everywhere):
+    for one in statements(tree_of(file), everywhere=everywhere, types=types):
         place = f"{file.relative_to(ROOT)}:{one.lineno}: {ast.unparse(one)}"
         if isinstance(one, ast.Import):
             yield from ((alias.name, place) for alias in one.names)
@@ -140,10 +141,13 @@ def test_only_the_command_line_prints():
     assert wrong == []
 
 
-def test_modules_do_not_import_each_other_in_a_circle():
+@pytest.mark.parametrize("later", [False, True], ids=["at import", "also later and for types"])
+def test_modules_do_not_import_each_other_in_a_circle(later):
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, file in FILES.items():
-        sorter.add(name, *({what for what, _ in imports(file, everywhere=False) if what in FILES} - {name, "mlops"}))
+        found = {what for what, _ in imports(file, everywhere=later, types=later)}
+        faces = {name.rsplit(".", depth)[0] for depth in range(name.count(".") + 1)}  # of the packages that it is in
+        sorter.add(name, *(found.intersection(FILES) - faces))
 
     try:
         sorter.prepare()
