@@ -66,7 +66,7 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
     from mlops.runs.stores import Stores
 
     settings = project.settings
-    if settings.chosen_target.nodes:
+    if settings.target_tables is not None and settings.chosen_target.nodes:
         from mlops.runs.partitioning import partitioned
 
         node = partitioned(node, settings.chosen_target)
