@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -48,6 +48,27 @@ def given(nodes: Sequence[Node], layer: Layer) -> dict[str, dict[str, object]]:
     values = _chosen(nodes, layer, problems)
     _raise(problems)
     return values
+
+
+def of_pipeline(layer: Layer, nodes: Sequence[Node], installed: Iterable[Node]) -> Layer:
+    """Return a layer that several pipelines share without what is meant for nodes of others: ``nodes`` are those of one.
+
+    What no installed node has stays, and is a slip that ``settle`` tells.
+    """
+    elsewhere = list(installed)
+    kept = {
+        key: value
+        for key, value in layer.values.items()
+        if _takers(nodes, key) or not any(_declares(node, key) for node in elsewhere)
+    }
+    return Layer(layer.source, kept, layer.texts)
+
+
+def _declares(node: Node, key: str) -> bool:
+    name, dot, parameter_name = key.rpartition(".")
+    if dot and name not in (node.name, node.full_name):
+        return False
+    return any(parameter.name == parameter_name for parameter in node.parameters) or bool(dot and node.open_inputs)
 
 
 def _chosen(nodes: Sequence[Node], layer: Layer, problems: list[MlopsError]) -> dict[str, dict[str, object]]:

@@ -103,7 +103,7 @@ class Project:
         return wanted_deployment(
             self.graph(pipeline),
             self.settings,
-            node_names={name for node in self.registry.nodes for name in (node.name, node.full_name)},
+            installed=self.registry.nodes,
             storable=self.serializers.storable,
             environ=os.environ,
             image=image,

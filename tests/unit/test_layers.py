@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.errors import ParameterError, SeveralError
-from mlops.layers import Layer, settle
+from mlops.layers import Layer, of_pipeline, settle
 from mlops.layers import given as given_by
 from mlops.nodes import Node, Origin
 from mlops.parameters import Parameter
@@ -53,6 +53,16 @@ def test_words_of_the_command_line_are_read_by_the_type_of_the_parameter(number:
     settled = settle(NODES, [layer({"depth": str(number), "title": str(number)}, texts=True)])
 
     assert settled["kit:first"] == {"depth": number, "title": str(number)}
+
+
+def test_what_a_target_says_for_nodes_of_other_pipelines_is_left_out_and_a_slip_stays() -> None:
+    shared = layer({"depth": 3, "title": "b", "second.depth": 4, "dept": 5}, source="target 'dev'")
+
+    own = of_pipeline(shared, NODES[1:], NODES)
+
+    assert own.values == {"depth": 3, "second.depth": 4, "dept": 5}
+    with pytest.raises(ParameterError, match="dept"):
+        settle(NODES[1:], [own])
 
 
 def test_a_parameter_that_no_node_has_is_told_with_the_closest_name_and_where_it_stands() -> None:

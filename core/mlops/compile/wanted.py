@@ -15,12 +15,13 @@ from mlops.compile.objects import Deployment
 from mlops.compile.specification import Specification
 from mlops.credentials import looks_like_a_credential
 from mlops.errors import MlopsError, SettingsError, SeveralError, closest
-from mlops.layers import Layer, settle
+from mlops.layers import Layer, of_pipeline, settle
 from mlops.pipeline import Stream
 from mlops.project_file import place_of
 
 if TYPE_CHECKING:
     from mlops.graph import Graph
+    from mlops.nodes import Node
     from mlops.resolution import Storable
     from mlops.settings import Settings
     from mlops.targets import Target
@@ -30,7 +31,7 @@ def wanted_deployment(
     graph: Graph,
     settings: Settings,
     *,
-    node_names: Collection[str],
+    installed: Collection[Node],
     storable: Storable,
     environ: Mapping[str, str],
     image: str | None = None,
@@ -38,7 +39,7 @@ def wanted_deployment(
 ) -> Deployment:
     """Return what Snowflake is to hold for a pipeline on the chosen target; ``image`` is used in place of the target's.
 
-    ``node_names`` are those of all installed nodes, short and full. ``environ`` gives placeholders of job files a meaning.
+    ``installed`` are all nodes there are: what a target says of those of other pipelines is no slip. ``environ`` gives placeholders of job files a meaning.
     ``tell`` is given what is worth knowing and no error.
 
     Raises:
@@ -46,12 +47,12 @@ def wanted_deployment(
         PipelineError, SettingsError, ParameterError, SeveralError: everything that is wrong.
     """
     target = settings.chosen_target
-    _check_node_names(target, node_names, settings.file)
+    _check_node_names(target, {name for node in installed for name in (node.name, node.full_name)}, settings.file)
     if settings.allow_pickle:
         target = replace(target, env={**target.env, "MLOPS_ALLOW_PICKLE": "true"})
     layers = [
         Layer(f"pipeline {graph.pipeline.name!r}", graph.pipeline.parameters),
-        Layer(f"target {target.name!r}", target.parameters),
+        of_pipeline(Layer(f"target {target.name!r}", target.parameters), graph.nodes, installed),
     ]
     if isinstance(graph.pipeline.schedule, Stream):
         tell(

@@ -14,7 +14,7 @@ from mlops.datasets.manifest import DatasetRecord
 from mlops.datasets.store import FileStore
 from mlops.errors import ParameterError, RunError
 from mlops.graph import Graph
-from mlops.layers import Layer, given, settle
+from mlops.layers import Layer, given, of_pipeline, settle
 from mlops.parameters import as_objects
 from mlops.plugins.hooks import Hooks
 from mlops.plugins.knowledge import OBSERVED_BY_RUNS
@@ -127,7 +127,7 @@ def prepare(project: Project, request: Request) -> Launch:
         chosen = merged(kept(resumed, whole.nodes, chosen), chosen)
     layers = [
         Layer(f"pipeline {graph.pipeline.name!r}", graph.pipeline.parameters),
-        Layer(f"target {target.name!r}", target.parameters),
+        of_pipeline(Layer(f"target {target.name!r}", target.parameters), whole.nodes, project.registry.nodes),
         Layer(
             "the run that is continued" if resumed is not None else "--param",
             {f"{node}.{name}": value for node, values in chosen.items() for name, value in values.items()},

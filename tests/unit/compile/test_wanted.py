@@ -28,7 +28,7 @@ def wanted(samples, tmp_path: Path, name: str, value: object) -> tuple[Deploymen
     deployment = wanted_deployment(
         samples.graph(node),
         load_settings(str(tmp_path), environ={}),
-        node_names={"fetch"},
+        installed=[node],
         storable=lambda type_: None,
         environ={},
         tell=said.append,
