@@ -72,7 +72,7 @@ def test_the_first_line_names_the_command_that_writes_the_same_bytes(project):
     assert file.read_bytes() == before
 
 
-def test_a_changed_a_missing_and_a_stale_file_are_drift_shown_as_a_diff_and_mended_by_the_hint(project):
+def test_a_changed_a_missing_and_a_stale_file_are_drift_that_is_shown_and_mended_by_the_hint(project):
     mlops("generate", "churn")
     jobs = project / "jobs" / "churn"
     (jobs / "job-train-model.yaml").write_text((jobs / "job-train-model.yaml").read_text().replace("8Gi", "16Gi"))
@@ -83,7 +83,8 @@ def test_a_changed_a_missing_and_a_stale_file_are_drift_shown_as_a_diff_and_mend
     result = mlops("generate", "--check", fails=StaleJobsError)
 
     assert "-        memory: '16Gi'\n+        memory: '8Gi'\n" in result.stdout
-    assert "--- jobs/churn/job-gone.yaml (found)" in result.stdout
+    assert "+ jobs/churn/job-generate-data.yaml is missing\n" in result.stdout
+    assert "- jobs/churn/job-gone.yaml is generated no more\n" in result.stdout
     assert [Path(file).name for file in result.exception.files] == [
         "job-generate-data.yaml", "job-train-model.yaml", "job-gone.yaml"
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -232,6 +233,17 @@ def test_without_a_terminal_and_without_yes_nothing_is_removed(kept: Kept):
         kept.prune("--keep", "1")
 
     assert kept.folders == kept.recorded == runs
+
+
+def test_people_are_shown_what_goes_and_what_stays_though_its_age_would_let_it(kept: Kept):
+    old, latest = kept.made(9), kept.made(8, State.SUCCEEDED)
+    kept.made(7)
+
+    shown = kept.run("runs", "prune", "--keep", "1", "--dry-run").stdout.splitlines()
+
+    assert [line.split()[:2] for line in shown[1:3]] == [[latest, "churn"], ["-", old]]
+    assert shown[1].endswith("it is the latest that succeeded")
+    assert re.fullmatch(r"1 run \(2 files, \d+ B\) to remove, 2 stay", shown[-1])
 
 
 def test_a_project_in_which_nothing_has_run_has_nothing_to_prune(kept: Kept):

@@ -82,7 +82,7 @@ def generate(
             }
         )
     elif check:
-        click.echo("".join(one.diff() for one in changed), nl=False)
+        click.echo("".join(_told(one) for one in changed), nl=False)
     else:
         for one in changed:
             click.echo(f"{'removed' if one.wanted is None else 'wrote'} {one.path}")
@@ -91,6 +91,15 @@ def generate(
         if as_json:
             raise click.exceptions.Exit(1)
         raise StaleJobsError(files=[one.path for one in changed], command=command)
+
+
+def _told(file: FileState) -> str:
+    """A file that is there with what differs in it; one that is not, or should not be, with a line."""
+    from mlops.compile.drift import State
+
+    if file.state is State.MISSING:
+        return f"+ {file.path} is missing\n"
+    return f"- {file.path} is generated no more\n" if file.state is State.STALE else file.diff()
 
 
 def _texts(project: Project, pipeline: str, form: str, command: str) -> dict[str, str]:

@@ -242,13 +242,12 @@ def _tell(choices: Sequence[Choice]) -> None:
         if not one.asked
     ]
     columns = [" ", "run", "pipeline", "state", "started", "files", "tables", "size", "stays, because"]
-    print_table(rows, [one for one in columns if any(row[one] != "" for row in rows)], empty="nothing has run here yet")
+    if rows:
+        print_table(rows, [one for one in columns if any(row[one] != "" for row in rows)])
+        click.echo("")
     gone = [one.run for one in choices if not one.stays]
-    if choices:
-        staying = len(choices) - len(gone)
-        click.echo(
-            f"\n{_count(gone) if gone else 'nothing'} to remove, {staying} {'stays' if staying == 1 else 'stay'}"
-        )
+    staying = len(choices) - len(gone)
+    click.echo(f"{_count(gone) if gone else 'nothing'} to remove, {staying} {'stays' if staying == 1 else 'stay'}")
 
 
 def _count(runs: Sequence[StoredRun]) -> str:

@@ -146,7 +146,8 @@ def _task_of(node: str, pipelines: Sequence[DeployedPipeline]) -> tuple[Deployed
     ]
     if not found:
         known = [pipeline.short(full) for pipeline in pipelines for full in pipeline.nodes]
-        raise UnknownNameError(kind="deployed node", name=node, known=known)
+        hint = None if known else "nothing of this project is deployed there: mlops deploy PIPELINE"
+        raise UnknownNameError(kind="deployed node", name=node, known=known, hint=hint)
     full_names = {full for _, _, full in found}
     if len(full_names) > 1:
         raise AmbiguousNodeError(name=node, full_names=full_names)
