@@ -1,4 +1,4 @@
-"""A place to check a plugin in that is not installed: built from its folder or wheel, beside what is installed.
+"""An installation to check a plugin in: built from its folder or wheel, beside what is installed.
 
 It is put into a folder of its own that only the checking process has on its path; nothing is downloaded, and neither the
 environment nor the plugin's folder is touched.
