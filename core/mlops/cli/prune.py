@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,9 +15,7 @@ from mlops.quantities import size
 
 if TYPE_CHECKING:
     from mlops.errors import MlopsError
-    from mlops.project import Project
-    from mlops.pruning.choice import Choice, Policy, StoredRun
-    from mlops.snowflake.session import SnowflakeSession
+    from mlops.pruning.choice import Choice, StoredRun
 
 _target = options.target_for("Runs in Snowflake of what is deployed to this target.")
 
@@ -57,10 +54,11 @@ def prune(
     """
     from mlops.cli.deploying import confirmed
     from mlops.pruning.choice import going, policy
+    from mlops.pruning.places import RunsHere, RunsInSnowflake
 
     wanted = policy(keep, older_than)
     project = options.project(target=target) if target is not None else options.project()
-    with (_Deployed if target is not None else _Here)(project, connection) as place:
+    with (RunsInSnowflake if target is not None else RunsHere)(project, connection) as place:
         choices = place.choices(pipeline, wanted)
         gone = going(choices)
         if not as_json:
@@ -83,132 +81,6 @@ def prune(
                 f"left: run {run_id}: {cause.message}" + (f"\n  hint: {cause.hint}" if cause.hint else ""), err=True
             )
     return max((cause.exit_code for cause in left.values()), default=0)
-
-
-class _Here:
-    """Runs of this machine. A session is opened only for runs whose datasets are tables, with the target of each."""
-
-    def __init__(self, project: Project, connection: str | None) -> None:
-        self._project, self._connection = project, connection
-        self._sessions: dict[str, SnowflakeSession] = {}
-        self._stack = ExitStack()
-
-    def __enter__(self) -> _Here:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._stack.close()
-
-    def choices(self, pipeline: str | None, wanted: Policy) -> list[Choice]:
-        from mlops.errors import UnknownNameError
-        from mlops.pruning.choice import choose
-        from mlops.pruning.here import runs_here, spared
-
-        data = self._project.settings.data
-        everything = runs_here(data)
-        mine = [run for run in everything if pipeline in (None, run.pipeline)]
-        if pipeline is not None and not mine:
-            known = {run.pipeline for run in everything}
-            raise UnknownNameError(kind="pipeline with runs here:", name=pipeline, known=known)
-        return spared(data, choose(mine, wanted, now=time.time()), everything)
-
-    def remove(self, runs: Sequence[StoredRun], told: Any) -> Mapping[str, MlopsError]:  # Any: a function of a run
-        from mlops.pruning.here import remove
-
-        return remove(self._project.settings.data, runs, drop=self._drop, told=told)
-
-    def _drop(self, run: StoredRun) -> None:
-        from mlops.snowflake.run_storage import drop_table
-
-        session = self._session(run)
-        for table in run.tables:
-            drop_table(session, table.name)
-
-    def _session(self, run: StoredRun) -> SnowflakeSession:
-        """Return a session with the account that the run wrote its tables to.
-
-        Raises:
-            RunError, AccountError: it cannot be had, or is with another one.
-        """
-        from mlops.errors import RunError
-        from mlops.snowflake.session import open_session
-
-        if run.target not in self._sessions:
-            project = options.project(target=run.target)
-            opened = open_session(project.settings, project.discovery.known, connection=self._connection)
-            self._sessions[run.target] = self._stack.enter_context(opened)
-        session = self._sessions[run.target]
-        if self._connection is None and session.auth_mode != run.auth_mode:
-            raise RunError(
-                f"its tables were written by {run.auth_mode}, and target {run.target!r} means {session.auth_mode} now",
-                hint="give the connection to the account that has them: -c NAME",
-            )
-        return session
-
-
-class _Deployed:
-    """Runs of what is deployed to a target."""
-
-    def __init__(self, project: Project, connection: str | None) -> None:
-        self._project, self._connection = project, connection
-        self._stack = ExitStack()
-
-    def __enter__(self) -> _Deployed:
-        from mlops.snowflake.identifiers import stored
-        from mlops.snowflake.operations import operations_on
-        from mlops.snowflake.run_storage import SnowflakeRunStorage
-        from mlops.snowflake.session import open_session
-
-        settings = self._project.settings
-        session = self._stack.enter_context(
-            open_session(settings, self._project.discovery.known, connection=self._connection)
-        )
-        try:
-            self._operations = operations_on(session, settings.chosen_target)
-        except BaseException:
-            self._stack.close()
-            raise
-        place = {"database": self._operations.database, "schema": self._operations.schema}
-        self._storage = SnowflakeRunStorage(session, **place, stage=stored(settings.chosen_target.stage))
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._stack.close()
-
-    def choices(self, pipeline: str | None, wanted: Policy) -> list[Choice]:
-        from mlops.deploy.ownership import ownership_of
-        from mlops.errors import UnknownNameError
-        from mlops.operate.deployed import deployed_pipelines
-        from mlops.operate.status import recent_runs
-        from mlops.pruning.choice import choose
-        from mlops.pruning.deployed import runs_there
-
-        settings = self._project.settings
-        pipelines = deployed_pipelines(self._operations.tasks(), settings.project)
-        rows = self._operations.task_runs()
-        outcomes = [
-            run for one in pipelines for run in recent_runs(self._operations, one, rows, target=settings.target)
-        ]
-        owner = ownership_of(self._storage.comment())
-        everything = runs_there(
-            self._storage,
-            pipelines=pipelines,
-            outcomes=outcomes,
-            rows=rows,
-            now=time.time(),
-            own_stage=owner is not None and owner.project == settings.project,
-        )
-        mine = [run for run in everything if pipeline in (None, run.pipeline)]
-        if pipeline is not None and not mine and pipeline not in {one.name for one in pipelines}:
-            known = {run.pipeline for run in everything} | {one.name for one in pipelines}
-            raise UnknownNameError(kind="pipeline with runs there:", name=pipeline, known=known)
-        return choose(mine, wanted, now=time.time())
-
-    def remove(self, runs: Sequence[StoredRun], told: Any) -> Mapping[str, MlopsError]:  # Any: a function of a run
-        from mlops.pruning.deployed import remove
-
-        remove(self._storage, runs, told=told)
-        return {}
 
 
 @contextmanager
