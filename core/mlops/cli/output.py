@@ -101,6 +101,12 @@ def tell_error(wrong: Exception, *, as_json: bool, debug: bool) -> int:
 
 def _of_the_machine(wrong: Exception) -> MlopsError | None:
     """Return what the operating system has refused as an error of ours: it is no fault of the code, and can be mended."""
+    if type(wrong).__module__ == "sqlite3":  # not imported for this: it is there if it has raised
+        full = "disk is full" in str(wrong)
+        return MlopsError(
+            f"the records of runs, .mlops/runs.db in the data folder, cannot be used: {wrong}",
+            hint=_MENDS[errno.ENOSPC if full else errno.EACCES],
+        )
     if not isinstance(wrong, OSError) or wrong.errno is None or wrong.strerror is None:
         return None
     what = repr(str(wrong.filename)) if wrong.filename is not None else "the machine"

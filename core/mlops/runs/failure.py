@@ -17,7 +17,8 @@ def error_info(cause: BaseException) -> ErrorInfo:
     frames = traceback.extract_tb(cause.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_HERE)]
     lines: list[str] = []
-    if own or not isinstance(cause, MlopsError):  # what mlops itself has to say needs no traceback
+    told = isinstance(cause, MlopsError) or (isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE)
+    if own or not told:  # what mlops itself has to say needs no traceback, nor does a full disk
         lines = traceback.format_list(own or frames)
         with suppress(Exception):  # an exception's own text may raise
             lines += traceback.format_exception_only(cause)
@@ -44,6 +45,8 @@ def _mend(cause: BaseException) -> str | None:
         return (
             "nothing here can be written to: mount a volume (of memory, or local) at /tmp, or name a folder in TMPDIR"
         )
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room: on a machine of your own, mlops runs prune; in a container, a larger volume"
     if isinstance(cause, OSError) and cause.errno == errno.EROFS:
         return "the file system is read-only: return the value as a dataset, or write to a folder of tempfile's"
     return None
@@ -59,4 +62,5 @@ def _kind(cause: BaseException) -> str:
     return next((kind for error, kind in kinds.items() if isinstance(cause, error)), "raised")
 
 
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

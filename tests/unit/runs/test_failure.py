@@ -1,32 +1,33 @@
-"""What an exception of a node is told as."""
+"""What a node raised is told with the frames of the node, and what the machine refused with its mend."""
 
 from __future__ import annotations
 
 import errno
-import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
+from mlops.datasets.whole_file import WholeFile
 from mlops.runs.failure import error_info
 
 
-def test_a_place_without_any_temporary_folder_is_told_with_its_mend(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "gone")])
-    monkeypatch.setattr(tempfile, "tempdir", None)
+def test_a_full_disk_is_told_without_the_frames_of_mlops(tmp_path: Path) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(OSError) as caught, WholeFile(str(tmp_path / "full"), replace=True) as stream:
+        stream.write(b"x" * 100)
 
-    with pytest.raises(FileNotFoundError) as caught:
-        tempfile.mkdtemp()
+    frames = caught.value.__traceback__.tb_next  # without that of this test
+    error = error_info(caught.value.with_traceback(frames))
 
-    assert "mount a volume (of memory, or local) at /tmp" in str(error_info(caught.value).hint)
+    assert "No space left on device" in error.message
+    assert (error.traceback, error.hint.partition(":")[0]) == ("", "make room")
 
 
-@pytest.mark.parametrize(("number", "told"), [(errno.EROFS, True), (errno.EACCES, False)])
-def test_a_read_only_file_system_is_told_from_a_missing_permission(number: int, told: bool) -> None:
-    failed = error_info(OSError(number, os.strerror(number), "/opt/model.bin"))
+def test_what_the_node_itself_could_not_write_keeps_its_frames() -> None:
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as cause:
+        error = error_info(cause)
 
-    assert failed.type in ("OSError", "PermissionError")
-    assert ("read-only" in str(failed.hint)) is told
+    assert "test_failure.py" in error.traceback
+    assert error.hint.startswith("make room")
