@@ -21,6 +21,7 @@ from environment import show
 from mlops.compile.deployment import deployment_of
 from mlops.compile.drift import compared, written
 from mlops.compile.files import yaml_files
+from mlops.configuration.targets import Pool, Target
 from mlops.graph import Graph
 from mlops.layers import settle
 from mlops.nodes import Node, Origin, Resources
@@ -28,7 +29,6 @@ from mlops.parameters import Parameter
 from mlops.pipeline import Cron, Pipeline
 from mlops.registry import Registry
 from mlops.resolution import graph_of
-from mlops.targets import Pool, Target
 
 WIDTH = 50
 COMMAND = "mlops generate wide"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mlops.settings import Settings, load_settings
+from mlops.configuration.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from mlops.compile.objects import Deployment

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from mlops.compile.specification import Specification
-from mlops.pipeline_tables import PipelineTable
-from mlops.settings import KEYS
-from mlops.targets import Target
+from mlops.configuration.pipeline_tables import PipelineTable
+from mlops.configuration.settings import KEYS
+from mlops.configuration.targets import Target
 from mlops.type_expressions import type_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

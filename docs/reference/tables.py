@@ -36,7 +36,7 @@ class SettingsTable(Markdown):
     """Every setting that has one value."""
 
     def written(self) -> str:
-        from mlops.settings import KEYS
+        from mlops.configuration.settings import KEYS
 
         rows = [(f"`{key.name}`", f"`{key.variable}`", _value(key.default), key.help) for key in KEYS]
         return _table(("setting", "variable", "default", "what it says"), rows)

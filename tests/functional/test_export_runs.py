@@ -18,13 +18,13 @@ from mlops.compile.deployment import deployment_of
 from mlops.compile.exports import sql_text
 from mlops.compile.notification import notifying_body
 from mlops.compile.objects import Deployment
+from mlops.configuration.targets import NodeOptions, Notification, Pool, Target, TaskOptions
 from mlops.layers import settle
 from mlops.nodes import Node, Origin, Partitions
 from mlops.parameters import Parameter
 from mlops.pipeline import Interval, Pipeline, Stream
 from mlops.registry import Registry
 from mlops.resolution import graph_of
-from mlops.targets import NodeOptions, Notification, Pool, Target, TaskOptions
 
 JOBS = Path(__file__).parents[2] / "jobs"
 

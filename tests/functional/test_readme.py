@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.settings import KEYS
+from mlops.configuration.settings import KEYS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

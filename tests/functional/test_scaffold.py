@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 
-from mlops.settings import KEYS, load_settings
+from mlops.configuration.settings import KEYS, load_settings
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.connector import DictCursor
 
 from mlops.compile.notification import notifying_body
-from mlops.targets import Notification
+from mlops.configuration.targets import Notification
 
 IMAGE = "/embedded/public/images/kit:1"
 VERSIONS = {"mlops-framework": "0.1.0", "kit-tasks": "0.3.0"}

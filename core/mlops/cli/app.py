@@ -108,9 +108,9 @@ def _added() -> dict[str, PluginCommand]:
 
 
 def _of_plugin(added: PluginCommand) -> click.Command:
+    from mlops.configuration.settings import load_settings
     from mlops.errors import PluginError
     from mlops.plugins.loading import load
-    from mlops.settings import load_settings
 
     if why := load_settings(os.getcwd()).plugins.why_not(added.distribution):
         raise PluginError(plugin=added.distribution, problem=f"its commands are switched off: {why}")

@@ -6,8 +6,8 @@ import click
 
 from mlops.cli import options
 from mlops.cli.output import print_json, print_table
-from mlops.settings import KEYS
-from mlops.target_tables import TargetTables
+from mlops.configuration.settings import KEYS
+from mlops.configuration.target_tables import TargetTables
 
 
 @click.group()

@@ -11,8 +11,8 @@ from mlops.cli import options
 from mlops.cli.output import print_json
 
 if TYPE_CHECKING:
-    from mlops.settings import Settings
-    from mlops.targets import Target
+    from mlops.configuration.settings import Settings
+    from mlops.configuration.targets import Target
 
 
 @click.command()

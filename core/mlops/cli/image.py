@@ -13,9 +13,9 @@ import click
 from mlops.cli import options
 
 if TYPE_CHECKING:
+    from mlops.configuration.targets import Target
     from mlops.image.context import ImageContext
     from mlops.image.path import ImagePath
-    from mlops.targets import Target
 
 _PLUGIN = click.option(
     "--plugin",

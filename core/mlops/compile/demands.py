@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mlops.compile.jobs import Job
 from mlops.compile.quantities import memory_bytes
+from mlops.configuration.targets import Target
 from mlops.errors import GraphProblem, MlopsError
-from mlops.targets import Target
 
 
 def check_resources(job: Job, target: Target, problems: list[MlopsError]) -> None:

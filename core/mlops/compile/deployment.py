@@ -20,10 +20,10 @@ from mlops.compile.shared import Shared, shared_by
 from mlops.compile.specification import Specification
 from mlops.compile.tasks import task_graph
 from mlops.compile.variables import check_variables, credentials_among
+from mlops.configuration.targets import Target
 from mlops.errors import DatasetError, GraphProblem, MlopsError, PipelineError, SettingsError
 from mlops.graph import Graph
 from mlops.resolution import Storable
-from mlops.targets import Target
 
 
 def deployment_of(

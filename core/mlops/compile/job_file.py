@@ -15,10 +15,10 @@ from msgspec import Struct
 from mlops.compile.rules import misfits_of
 from mlops.compile.specification import Specification
 from mlops.compile.yaml_source import Source, YamlError, read_yaml
+from mlops.configuration.targets import Target
 from mlops.credentials import looks_like_a_credential
 from mlops.errors import JobFileError, MlopsError, SeveralError, closest
-from mlops.shape import Misfit, Path, fitted
-from mlops.targets import Target
+from mlops.validation import Misfit, Path, fitted
 
 _PLACEHOLDER = re.compile(r"<([A-Za-z][A-Za-z0-9_]*)>")
 _SHORT = ("account", "database", "schema", "warehouse", "user", "role")

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from mlops.compile.quantities import memory_bytes
 from mlops.compile.specification import Specification
+from mlops.configuration.targets import NodeOptions, Pool, Target
 from mlops.errors import GraphProblem, MlopsError, SettingsError, closest
 from mlops.graph import Graph
 from mlops.nodes import Node
 from mlops.resolution import Storable
-from mlops.targets import NodeOptions, Pool, Target
 
 _NOTHING = NodeOptions()
 

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from mlops.compile.names import is_identifier
 from mlops.compile.statement import literal
+from mlops.configuration.targets import Notification
 from mlops.errors import MlopsError, SettingsError
-from mlops.targets import Notification
 
 LABEL = "ON_FAILURE"
 VARIABLE = "MLOPS_ON_FAILURE"

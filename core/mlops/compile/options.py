@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlops.compile.names import is_identifier
+from mlops.configuration.targets import Target
 from mlops.errors import SettingsError
 from mlops.graph import Graph
 from mlops.pipeline import Stream
-from mlops.targets import Target
 
 MAX_INTEGRATIONS = 10
 _NUMBERS = {

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from mlops.compile.jobs import Job
 from mlops.compile.names import is_identifier
 from mlops.compile.objects import ComputePool
+from mlops.configuration.targets import Pool, Target
 from mlops.errors import MlopsError, SettingsError
-from mlops.targets import Pool, Target
 
 
 def pools_of(jobs: Iterable[Job], target: Target, problems: list[MlopsError]) -> tuple[ComputePool, ...]:

@@ -20,7 +20,7 @@ from mlops.compile.specification import (
     Volume,
     VolumeMount,
 )
-from mlops.shape import Misfit, Path
+from mlops.validation import Misfit, Path
 
 MAX_SECRETS = 50
 MAX_BLOCK_VOLUMES = 3

@@ -14,10 +14,10 @@ from mlops.compile.names import is_identifier, service_name
 from mlops.compile.objects import Service, ServiceFunction
 from mlops.compile.shared import Shared
 from mlops.compile.yaml_text import to_yaml
+from mlops.configuration.targets import Target
 from mlops.errors import GraphProblem, MlopsError
 from mlops.graph import Graph
 from mlops.nodes import Node
-from mlops.targets import Target
 
 _TYPE = re.compile(r"[A-Za-z][A-Za-z_ ]*(?:\(\s*[0-9]+(?:\s*,\s*[0-9]+)?\s*\))?\Z")
 

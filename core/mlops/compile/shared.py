@@ -9,9 +9,9 @@ from msgspec import Struct, field
 from mlops.compile.names import qualified
 from mlops.compile.specification import SecretMount
 from mlops.compile.variables import check_variables, is_variable
+from mlops.configuration.targets import Secret, Target
 from mlops.errors import MlopsError, SettingsError
 from mlops.graph import Graph
-from mlops.targets import Secret, Target
 
 
 class Shared(Struct, frozen=True):

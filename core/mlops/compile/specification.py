@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field, to_builtins
 
 from mlops.compile.quantities import CPU_RULE, MEMORY_RULE
-from mlops.targets import ruled
+from mlops.configuration.targets import ruled
 
 PART_RULE = (
     "lower-case letters, digits and '-', starts with a letter, ends with a letter or digit, at most 63 characters"

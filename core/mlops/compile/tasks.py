@@ -22,10 +22,10 @@ from mlops.compile.statement import execute_job_service
 from mlops.compile.timeouts import graph_timeout, job_timeout
 from mlops.compile.timetable import check_schedule
 from mlops.compile.yaml_text import to_yaml
+from mlops.configuration.targets import Notification, Target
 from mlops.errors import GraphProblem, MlopsError, SettingsError
 from mlops.graph import Graph
 from mlops.pipeline import Stream
-from mlops.targets import Notification, Target
 
 MAX_TASKS, MAX_LINKS = 1000, 100
 NOTHING = "SELECT 1"

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from mlops.compile.jobs import Job, Links, options_of
+from mlops.configuration.targets import Target
 from mlops.errors import GraphProblem, MlopsError, SettingsError
 from mlops.nodes import Node
-from mlops.targets import Target
 
 LONGEST = timedelta(days=7)
 

@@ -13,18 +13,18 @@ from mlops.compile.job_file import placeholders_of, read_job_file
 from mlops.compile.jobs import options_of
 from mlops.compile.objects import Deployment
 from mlops.compile.specification import Specification
+from mlops.configuration.project_file import place_of
 from mlops.credentials import looks_like_a_credential
 from mlops.errors import MlopsError, SettingsError, SeveralError, closest
 from mlops.layers import Layer, of_pipeline, settle
 from mlops.pipeline import Stream
-from mlops.project_file import place_of
 
 if TYPE_CHECKING:
+    from mlops.configuration.settings import Settings
+    from mlops.configuration.targets import Target
     from mlops.graph import Graph
     from mlops.nodes import Node
     from mlops.resolution import Storable
-    from mlops.settings import Settings
-    from mlops.targets import Target
 
 
 def wanted_deployment(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from mlops.shape import Path
+from mlops.validation import Path
 
 if TYPE_CHECKING:
     import yaml

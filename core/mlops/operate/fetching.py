@@ -15,10 +15,10 @@ from mlops.operate.status import newest_runs
 from mlops.runs.results import Datasets
 
 if TYPE_CHECKING:
+    from mlops.configuration.settings import Settings
     from mlops.datasets.serializers import Serializers
     from mlops.operate.operations import Operations
     from mlops.runs.outcome import RunOutcome
-    from mlops.settings import Settings
 
 
 class StoredFiles(Protocol):

@@ -16,9 +16,9 @@ from mlops.errors import PluginError, RunError, UsageError
 from mlops.plugins.knowledge import Knowledge, implementing
 
 if TYPE_CHECKING:
+    from mlops.configuration.settings import Settings
+    from mlops.configuration.targets import Target
     from mlops.nodes import Node
-    from mlops.settings import Settings
-    from mlops.targets import Target
 
 PROVIDER = "provide_connection"
 _PACKAGES = {"feature_store": "snowflake.ml", "model_registry": "snowflake.ml"}

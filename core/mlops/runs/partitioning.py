@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from mlops.configuration.targets import Target
 from mlops.nodes import Node, Partitions
-from mlops.targets import Target
 
 
 def partitioned(node: Node, target: Target) -> Node:

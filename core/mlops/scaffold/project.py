@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import mlops
+from mlops.configuration.settings import KEYS, Key
 from mlops.scaffold.rendering import Written, render
-from mlops.settings import KEYS, Key
 
 
 def new_project(folder: Path) -> tuple[Written, dict[str, str]]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from snowflake.core.task import Cron, Task, TaskResource
 
     from mlops.compile.objects import Scalar
+    from mlops.configuration.targets import Target
     from mlops.snowflake.session import SnowflakeSession
-    from mlops.targets import Target
 
 
 def operations_on(session: SnowflakeSession, target: Target) -> SnowflakeOperations:

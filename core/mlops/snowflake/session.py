@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from snowflake.core import Root
     from snowflake.snowpark import Session
 
+    from mlops.configuration.settings import Settings
     from mlops.plugins.knowledge import Knowledge
-    from mlops.settings import Settings
 
 APPLICATION = "mlops-framework"
 LOGIN_SECONDS = 60

@@ -14,7 +14,7 @@ from mlops.errors import AccountError, RunError
 from mlops.snowflake.session import SnowflakeSession
 
 if TYPE_CHECKING:
-    from mlops.targets import Notification
+    from mlops.configuration.targets import Notification
 
 _SCHEDULED = "CURRENT_TASK_GRAPH_ORIGINAL_SCHEDULED_TIMESTAMP"
 _FAILED = ("FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED")

@@ -64,7 +64,7 @@ def embedded_project(
 
 
 def _insulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    from mlops.settings import KEYS
+    from mlops.configuration.settings import KEYS
 
     for key in KEYS:
         if not key.name.startswith("plugins."):

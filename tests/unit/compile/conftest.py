@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from mlops.compile.deployment import deployment_of
 from mlops.compile.objects import Deployment
+from mlops.configuration.targets import Pool, Target
 from mlops.graph import Graph
 from mlops.layers import settle
 from mlops.nodes import Node, Origin
 from mlops.pipeline import Pipeline
 from mlops.registry import Registry
 from mlops.resolution import graph_of
-from mlops.targets import Pool, Target
 
 
 class Samples:

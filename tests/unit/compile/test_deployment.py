@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from mlops.compile.notification import notification_in
 from mlops.compile.objects import ComputePool, Deployment, ImageRepository, Stage, Task
 from mlops.compile.statement import parts_of
+from mlops.configuration.targets import NodeOptions, Notification, Pool, Secret, TaskOptions
 from mlops.errors import PipelineError
 from mlops.nodes import Endpoint, Partitions, Resources, Retries, Serving
 from mlops.parameters import Parameter
 from mlops.pipeline import Cron, Stream
-from mlops.targets import NodeOptions, Notification, Pool, Secret, TaskOptions
 
 
 def by_name(deployment: Deployment) -> dict[str, Task]:

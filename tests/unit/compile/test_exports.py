@@ -9,10 +9,10 @@ import sqlglot
 from sqlglot import exp
 
 from mlops.compile.exports import dcm_text, sql_text
+from mlops.configuration.targets import Notification, TaskOptions
 from mlops.nodes import Endpoint, Serving
 from mlops.parameters import Parameter
 from mlops.pipeline import Cron, Stream
-from mlops.targets import Notification, TaskOptions
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from mlops.compile.exports import sql_text
 from mlops.compile.objects import Deployment
 from mlops.compile.statement import parts_of
+from mlops.configuration.targets import NodeOptions, Notification, Pool, Secret, TaskOptions
 from mlops.errors import MlopsError, PipelineError
 from mlops.nodes import Endpoint, Serving
 from mlops.parameters import Parameter
 from mlops.pipeline import Cron, Stream
-from mlops.targets import NodeOptions, Notification, Pool, Secret, TaskOptions
 
 evil = st.sampled_from(
     ["x; DROP TABLE y", "'", '"', "''", "\\", "\\'", "$$", "$", "a$$b", "\n", "\r\n", "a: b", "- a", "#", "%", "{{ x }}", "{% x %}",

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from mlops.configuration.targets import NodeOptions, Notification, Pool, Secret, TaskOptions
 from mlops.errors import PipelineError, ProjectError
 from mlops.nodes import Endpoint, Node, Partitions, Resources, Retries, Serving
 from mlops.parameters import Parameter
 from mlops.pipeline import Cron, Interval, Stream
-from mlops.targets import NodeOptions, Notification, Pool, Secret, TaskOptions
 
 
 def on(samples, *nodes: Node, fields=None, **target):

@@ -8,9 +8,9 @@ import pytest
 
 from mlops.compile.objects import Deployment
 from mlops.compile.wanted import wanted_deployment
+from mlops.configuration.settings import load_settings
 from mlops.errors import ParameterError, PipelineError
 from mlops.parameters import Parameter
-from mlops.settings import load_settings
 
 SETTINGS = """
 target = "dev"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mlops.configuration.settings import load_settings
 from mlops.container.detection import HINTS, MARKER, TOKEN_FILE, detect_container
 from mlops.container.variables import credentials_given
 from mlops.errors import RunError, UsageError
 from mlops.plugins.knowledge import HookPlugin, Knowledge
 from mlops.runs.connection import ConnectionChoice, choose_connection, connection_for
-from mlops.settings import load_settings
 
 PROVIDER = Knowledge(
     "mlops-embedded", "1", state="", hooks=(HookPlugin("embedded", "nowhere", ("provide_connection",)),)

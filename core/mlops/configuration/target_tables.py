@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from mlops.configuration.targets import LOCAL, Target
 from mlops.errors import MlopsError, SettingsError, closest
-from mlops.targets import LOCAL, Target
 
 Path = tuple[str, ...]
 
@@ -99,7 +99,7 @@ def _merged(
 def _target(
     name: str, table: Mapping[str, Any], place: str, places: Mapping[Path, str]
 ) -> tuple[Target | None, list[MlopsError]]:
-    from mlops.shape import fitted
+    from mlops.validation import fitted
 
     target, misfits = fitted(Target, {key: value for key, value in table.items() if key != "name"})
     if "name" in table:

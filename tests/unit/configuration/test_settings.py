@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mlops.configuration.settings import load_settings
 from mlops.errors import SettingsError, SeveralError
-from mlops.settings import load_settings
 
 
 def load(folder, text="", name="mlops.toml", flags=None, **environ):

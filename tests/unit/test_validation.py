@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.compile.specification import Specification
-from mlops.pipeline_tables import PipelineTable
-from mlops.shape import dotted, fitted
-from mlops.targets import Target
+from mlops.configuration.pipeline_tables import PipelineTable
+from mlops.configuration.targets import Target
+from mlops.validation import dotted, fitted
 
 VALID: dict[type, Any] = {
     Target: {

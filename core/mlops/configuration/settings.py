@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
+from mlops.configuration.project_file import place_of, project_file, project_name
 from mlops.errors import MlopsError, SettingsError, SeveralError, UnknownNameError, closest
 from mlops.plugins.policy import Policy
-from mlops.project_file import place_of, project_file, project_name
 
 if TYPE_CHECKING:
+    from mlops.configuration.target_tables import TargetTables
+    from mlops.configuration.targets import ServicesChoice, Target
     from mlops.pipeline import Pipeline
-    from mlops.target_tables import TargetTables
-    from mlops.targets import ServicesChoice, Target
 
 Executor = Literal["inline", "process"]
 AuthChoice = Literal["auto", "inherited", "explicit"]
@@ -139,7 +139,7 @@ class Settings(Struct, frozen=True):
         """The targets by name: those of the file, and ``local`` in any case."""
         if self.target_tables is not None:
             return self.target_tables.targets
-        from mlops.targets import LOCAL
+        from mlops.configuration.targets import LOCAL
 
         return {LOCAL.name: LOCAL}
 
@@ -230,7 +230,7 @@ def _pipelines(
 ) -> tuple[tuple[Pipeline, ...], dict[str, Mapping[str, str]]]:
     if "pipelines" not in table:
         return (), {}
-    from mlops.pipeline_tables import read_pipelines
+    from mlops.configuration.pipeline_tables import read_pipelines
 
     return read_pipelines(table["pipelines"], file, problems)
 
@@ -238,7 +238,7 @@ def _pipelines(
 def _targets(table: Mapping[str, Any], file: str | None, problems: list[MlopsError]) -> TargetTables | None:
     if "targets" not in table:
         return None
-    from mlops.target_tables import read_targets
+    from mlops.configuration.target_tables import read_targets
 
     return read_targets(table["targets"], place_of(file, "targets.{}"), problems)
 

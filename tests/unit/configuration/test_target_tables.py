@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mlops.configuration.settings import Settings, load_settings
 from mlops.errors import SettingsError, SeveralError
-from mlops.settings import Settings, load_settings
 
 SHARED = """
 [targets.dev]
@@ -166,7 +166,7 @@ def test_names_that_are_no_tables_are_told(tmp_path):
 
 
 def test_the_examples_of_the_documentation_are_right(tmp_path):
-    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
     first, second, third = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
 
     settings = load(tmp_path, f"{first}\n{second}\n{third}")

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field, to_builtins
 
+from mlops.configuration.project_file import place_of
 from mlops.errors import MlopsError, SettingsError
 from mlops.pipeline import Pipeline, schedule_from
-from mlops.project_file import place_of
 
 Number = Annotated[int, Meta(ge=1)]
 
@@ -41,7 +41,7 @@ def read_pipelines(
     tables: Any, file: str | None, problems: list[MlopsError]
 ) -> tuple[tuple[Pipeline, ...], dict[str, Mapping[str, str]]]:  # Any: TOML
     """Return the pipelines that tables declare, and the chosen writers by pipeline; what is wrong goes into ``problems``."""
-    from mlops.shape import fitted
+    from mlops.validation import fitted
 
     pipelines: list[Pipeline] = []
     writers: dict[str, Mapping[str, str]] = {}

@@ -1,0 +1,1 @@
+"""Configuration: what the project file, the environment and the command line say, checked and with its origins."""
