@@ -12,6 +12,14 @@ def test_two_runs_are_compared_by_parameters_metrics_datasets_and_code(healthy, 
     shown = healthy.mlops("runs", "compare", cwd=folder).stdout
     answer = json.loads(healthy.mlops("runs", "compare", "--json", cwd=folder).stdout)
 
+    best = healthy.mlops("runs", "list", "--show", "scale", "--sort", "total", cwd=folder).stdout.splitlines()
+    listed = json.loads(healthy.mlops("runs", "list", "--sort", "total", "--reverse", "--json", cwd=folder).stdout)
+
+    assert (best[0].split()[5:7], [line.split()[7:9] for line in best[1:]]) == (
+        ["SCALE", "TOTAL"],
+        [["2", "728"], ["1", "364"]],
+    )
+    assert [one["shown"] for one in listed["runs"]] == [{"total": 364}, {"total": 728}]
     lines = [line.split() for line in shown.splitlines()]
     assert ["scale", "1.0", "2.0", "summarise"] in lines
     assert ["total", "364", "728", "+364", "(+100.0%)", "summarise"] in lines

@@ -15,6 +15,7 @@ from mlops.cli.run import run_row, shown
 from mlops.credentials import hide_credentials
 from mlops.datasets.manifest import DatasetRecord
 from mlops.quantities import duration, number, size
+from mlops.runs.columns import columns_of, order_by
 from mlops.runs.history import open_run, recorded_runs
 from mlops.runs.outcome import RunOutcome
 from mlops.runs.progress import MARKS
@@ -41,10 +42,28 @@ runs.add_command(prune)
 @click.option(
     "-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first."
 )
+@click.option(
+    "--show",
+    "columns",
+    multiple=True,
+    metavar="NAME",
+    help="A metric or parameter as a column: roc_auc, max_depth or train_model.max_depth.",
+)
+@click.option("--sort", metavar="NAME", help="Sort by a metric or parameter, the largest first.")
+@click.option("--reverse", is_flag=True, help="With --sort: the smallest first.")
 @_target
 @options.connection
 @options.as_json
-def list_runs(pipeline: str | None, limit: int, target: str | None, connection: str | None, as_json: bool) -> None:
+def list_runs(
+    pipeline: str | None,
+    limit: int,
+    columns: tuple[str, ...],
+    sort: str | None,
+    reverse: bool,
+    target: str | None,
+    connection: str | None,
+    as_json: bool,
+) -> None:
     """List the newest runs: of this machine, or with --target those in Snowflake of the last seven days.
 
     \b
@@ -52,15 +71,24 @@ def list_runs(pipeline: str | None, limit: int, target: str | None, connection: 
       mlops runs list
       mlops runs list --pipeline churn --json
       mlops runs list --target prod
+      mlops runs list --pipeline churn --show max_depth --sort roc_auc
     """
+    names = tuple(dict.fromkeys((*columns, *([sort] if sort else []))))
     if target is not None:
         from mlops.cli.deployed_runs import deployed_runs
 
         found = deployed_runs(options.project(target=target), pipeline, limit, connection)
     else:
-        found = recorded_runs(options.project(), pipeline=pipeline, limit=limit)
+        found = recorded_runs(options.project(), pipeline=pipeline, limit=limit, nodes=bool(names))
+    chosen = columns_of(found, names)
+    if sort is not None:
+        order = order_by(chosen, sort, reverse=reverse)
+        found, chosen = [found[at] for at in order], [chosen[at] for at in order]
     if as_json:
-        print_json({"runs": [{key: value for key, value in run_row(one).items() if key != "nodes"} for one in found]})
+        rows = [{key: value for key, value in run_row(one).items() if key != "nodes"} for one in found]
+        if names:
+            rows = [{**row, "shown": values} for row, values in zip(rows, chosen, strict=True)]
+        print_json({"runs": rows})
         return
     print_table(
         [
@@ -70,12 +98,13 @@ def list_runs(pipeline: str | None, limit: int, target: str | None, connection: 
                 "state": one.state.value,
                 "started": moment(one.run.started),
                 "took": duration(None if one.ended is None else one.ended - one.run.started),
+                **{name: _cell(value) for name, value in values.items()},
                 "auth": one.run.auth_mode,
                 "reason": one.reason,
             }
-            for one in found
+            for one, values in zip(found, chosen, strict=True)
         ],
-        ["run", "pipeline", "state", "started", "took", "auth", "reason"],
+        ["run", "pipeline", "state", "started", "took", *names, "auth", "reason"],
         empty=f"nothing has run here yet: mlops {'trigger' if target else 'run'} PIPELINE",
     )
 
@@ -157,6 +186,10 @@ def _tell_run(outcome: RunOutcome, written: Sequence[tuple[str, DatasetRecord]],
             click.echo(f"  {node}: {', '.join(f'{key}={value!r}' for key, value in hide_credentials(values).items())}")
     if folder:
         click.echo(f"\n  datasets  {folder}")
+
+
+def _cell(value: object) -> object:
+    return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 def dataset_row(record: Any) -> dict[str, Any]:  # Any: DatasetRecord in, JSON out
