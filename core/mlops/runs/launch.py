@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+import mlops
 from mlops.datasets.manifest import DatasetRecord
 from mlops.datasets.store import FileStore
 from mlops.errors import ParameterError, RunError
@@ -28,7 +29,7 @@ from mlops.runs.outcome import RunInfo, RunOutcome, State, new_run_id
 from mlops.runs.partitioning import partitioned
 from mlops.runs.preparation import LocalPreparation
 from mlops.runs.records import RunRecords
-from mlops.runs.runner import Observer, Runner, refuse_unknown_datasets
+from mlops.runs.runner import Observer, Runner
 from mlops.runs.stopping import stopped_by_signals
 
 
@@ -133,10 +134,7 @@ def prepare(project: Project, request: Request) -> Launch:
             {f"{node}.{name}": value for node, values in chosen.items() for name, value in values.items()},
         ),
     ]
-    members = {node.full_name for node in graph.nodes}
-    # settled for the whole pipeline: a parameter of a node that is left out is still one of the pipeline
-    parameters = {name: values for name, values in settle(whole.nodes, layers).items() if name in members}
-    _check_inexact(graph, parameters)
+    parameters = _settled(layers, whole, graph)
     connection = choose_connection(settings, graph.nodes, project.discovery.known, name=request.connection)
     if connection.auth_mode != "none":
         check_packages(graph.nodes)
@@ -149,29 +147,32 @@ def prepare(project: Project, request: Request) -> Launch:
         folder=os.path.join(settings.data, graph.pipeline.name, run_id),
         started=started,
         parameters=parameters,
-        versions={**versions, "mlops-framework": _version()},
+        versions={**versions, "mlops-framework": mlops.__version__},
         target=target.name,
         auth_mode=connection.auth_mode,
         executor=settings.executor,
         given=chosen,
     )
-    external = _external(project, graph, run, resumed is not None)
-    refuse_unknown_datasets(graph, external)
     return Launch(
         project=project,
         graph=graph,
         run=run,
-        external=external,
+        external=_external(project, graph, run, resumed=resumed is not None),
         resumed=resumed is not None,
         connection=connection,
         echo=request.echo,
     )
 
 
-def _version() -> str:
-    import mlops
+def _settled(layers: Sequence[Layer], whole: Graph, graph: Graph) -> dict[str, dict[str, object]]:
+    """Return the parameters of the nodes that run, by full name.
 
-    return mlops.__version__
+    They are settled for the whole pipeline: a parameter of a node that is left out is still one of the pipeline.
+    """
+    members = {node.full_name for node in graph.nodes}
+    parameters = {name: values for name, values in settle(whole.nodes, layers).items() if name in members}
+    _check_inexact(graph, parameters)
+    return parameters
 
 
 def _check_inexact(graph: Graph, parameters: Mapping[str, Mapping[str, object]]) -> None:
@@ -204,8 +205,12 @@ def _run_to_resume(project: Project, request: Request, graph: Graph) -> RunInfo:
         return records.run(records.find(request.resume or "latest", pipeline=pipeline)).run
 
 
-def _external(project: Project, graph: Graph, run: RunInfo, resumed: bool) -> dict[str, tuple[str, DatasetRecord]]:
-    """Return, for each dataset from outside the graph, the folder of the newest run that committed it, and its record."""
+def _external(project: Project, graph: Graph, run: RunInfo, *, resumed: bool) -> dict[str, tuple[str, DatasetRecord]]:
+    """Return, for each dataset from outside the graph, the folder of the newest run that committed it, and its record.
+
+    Raises:
+        RunError: no run has committed one of them.
+    """
     if not graph.external:
         return {}
     data = project.settings.data
@@ -225,6 +230,11 @@ def _external(project: Project, graph: Graph, run: RunInfo, resumed: bool) -> di
             for record in manifest.outputs
         }
         found.update({name: (folder, records_by_name[name]) for name in missing if name in records_by_name})
+    if missing := [dataset for dataset in graph.external if dataset not in found]:
+        raise RunError(
+            f"no earlier run of {graph.pipeline.name!r} has committed {', '.join(map(repr, missing))}",
+            hint="run the whole pipeline once, or start further up with --from",
+        )
     return found
 
 

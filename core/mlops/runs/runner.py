@@ -5,14 +5,13 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from mlops.datasets.manifest import DatasetRecord, Manifest
 from mlops.datasets.store import FileStore
-from mlops.errors import RunError
 from mlops.graph import Graph
 from mlops.nodes import Node
 from mlops.runs.order import Order, Source
@@ -293,16 +292,3 @@ def _sleep(seconds: float, enough: Callable[[], bool]) -> None:
     end = time.monotonic() + seconds
     while not enough() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, 0.2))
-
-
-def refuse_unknown_datasets(graph: Graph, external: Mapping[str, Any]) -> None:
-    """Raise unless every dataset that comes from outside the graph is there.
-
-    Raises:
-        RunError: one is missing.
-    """
-    if missing := [dataset for dataset in graph.external if dataset not in external]:
-        raise RunError(
-            f"no earlier run of {graph.pipeline.name!r} has committed {', '.join(map(repr, missing))}",
-            hint="run the whole pipeline once, or start further up with --from",
-        )
