@@ -48,7 +48,7 @@ def destroy(
     """
     from mlops.cli.deploying import confirmed, opened, progress_of_calls
     from mlops.deploy.destroying import destroy as destroy_all
-    from mlops.deploy.destroying import survey_of_destruction
+    from mlops.deploy.destruction import survey_of_destruction
     from mlops.snowflake.identifiers import stored
 
     project = options.project(target=target)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mlops.compile.objects import ImageRepository, Task
 from mlops.deploy.account import Account, ExistsError
 from mlops.deploy.calls import PAUSES, Call, Calls, Progress
-from mlops.deploy.consequences import suspended_calls
+from mlops.deploy.cost import count_of_calls
 from mlops.deploy.levels import levels_of, written_above
 from mlops.deploy.lock import (
     Hold,
@@ -22,15 +22,15 @@ from mlops.deploy.lock import (
     held_here,
     is_alive,
     kept,
-    lock_name,
-    lock_number,
     lock_of,
     new_lock,
     task_of_lock,
 )
+from mlops.deploy.locking import take
 from mlops.deploy.ownership import Object
 from mlops.deploy.plan import KINDS, Action, Plan, Step
 from mlops.deploy.refusals import AnotherDeployError, BlockedPlanError, DeployFailedError, MovedError
+from mlops.deploy.resumption import resumption_of
 from mlops.deploy.rollback import Rollback
 from mlops.errors import AccountError
 
@@ -76,39 +76,6 @@ def apply(
     calls = Calls(pool, total=count_of_calls(plan), progress=progress, pauses=pauses, sleep=sleep)
     work = _Work(plan, account, calls, sleep)
     return replace(work.go(), seconds=time.monotonic() - begun)
-
-
-def count_of_calls(plan: Plan) -> int:
-    """Return about how many calls change something when this plan is applied."""
-    if plan.is_empty:
-        return 0
-    others = sum(step.kind != TASK for step in plan.steps)
-    suspends = plan.touches_tasks and plan.root is not None and plan.root.started
-    resumes = plan.start_root and (plan.touches_tasks or plan.resumes_root)
-    graph = suspended_calls(plan) - 1 if plan.touches_tasks else 0
-    if _whole_graph(plan):
-        graph -= len(_waiting(plan)) - len(_finalizers(plan, _waiting(plan)))
-    return 2 + len(plan.locks) + others + suspends + graph + resumes
-
-
-def _tasks(plan: Plan, *actions: Action) -> list[Step]:
-    return [step for step in plan.steps if step.kind == TASK and step.action in actions]
-
-
-def _whole_graph(plan: Plan) -> bool:
-    """Whether one call may resume the root and all below it: nobody wants one of them suspended, and it saves calls."""
-    return plan.start_root and not plan.suspended and not plan.left and len(_waiting(plan)) > 1
-
-
-def _waiting(plan: Plan) -> list[str]:
-    """Return the tasks below the root that are suspended and must be started."""
-    root = plan.deployment.root.name
-    return [*(step.name for step in _tasks(plan, Action.CREATE) if step.name != root), *plan.resume]
-
-
-def _finalizers(plan: Plan, names: Iterable[str]) -> list[str]:
-    finalizers = {task.name for task in plan.deployment.tasks if task.finalize}
-    return [name for name in names if name in finalizers]
 
 
 class _Work:
@@ -166,19 +133,11 @@ class _Work:
     # -- the lock
 
     def _locked(self, lock: Lock) -> str:
-        """Create the lock, and return the name of its task."""
-        number = 1
+        """Take the lock, drop those that an interrupted deploy has left, and return the name of its task."""
         if self.plan.locks:
             self._take_over()
-            number = (lock_number(self.root, self.plan.locks[-1]) or 0) + 1
-        name = lock_name(self.root, number)
-        try:
-            self.calls.one("lock", lambda: self.account.create(task_of_lock(name), comment_of_lock(lock)))
-        except ExistsError:
-            there = self.account.find(Task, name)
-            holder = None if there is None else lock_of(there)
-            if holder is None or holder.id != lock.id:
-                raise AnotherDeployError(self.plan.deployment.pipeline, holder) from None
+        pipeline = self.plan.deployment.pipeline
+        name = take(lock, self.root, self.plan.locks, self.account, self.calls, pipeline=pipeline)
         for old in self.plan.locks:
             self.calls.one(f"drop lock {old}", lambda old=old: self.account.drop(Task, old))  # type: ignore[misc]
         return name
@@ -231,16 +190,19 @@ class _Work:
         if self.plan.root is not None and self.plan.root.started:
             self._suspend()
         self.calls.unblock = lambda: self.account.suspend(self.root)
-        writes = {step.name: step for step in _tasks(self.plan, Action.CREATE, Action.CHANGE)}
+        writes = {step.name: step for step in self._tasks(Action.CREATE, Action.CHANGE)}
         finalizers = [name for name, step in writes.items() if isinstance(step.wanted, Task) and step.wanted.finalize]
         first = {name: self._written(step) for name, step in writes.items() if name not in finalizers}
         above: dict[str, Collection[str]] = {**written_above(self.plan.deployment.tasks, first)}
         for step in beside:
             first[f"{step.kind} {step.name}"], above[f"{step.kind} {step.name}"] = self._written(step), frozenset()
         self.calls.ordered(first, above)
-        self._drop(_tasks(self.plan, Action.DROP))
+        self._drop(self._tasks(Action.DROP))
         self._write(writes[name] for name in finalizers)
         self._resume()
+
+    def _tasks(self, *actions: Action) -> list[Step]:
+        return [step for step in self.plan.steps if step.kind == TASK and step.action in actions]
 
     def _suspend(self) -> None:
         self.rollback.suspended = True
@@ -292,14 +254,11 @@ class _Work:
         return Call(f"drop {step.kind} {step.name}", drop)
 
     def _resume(self) -> None:
-        whole = _whole_graph(self.plan)
-        waiting = _waiting(self.plan)
-        if whole:  # whether the one call also resumes a finalizer is not documented
-            waiting = _finalizers(self.plan, waiting)
-        self.calls.all(Call(f"resume {name}", lambda name=name: self.account.resume(name)) for name in waiting)  # type: ignore[misc]
+        wanted = resumption_of(self.plan)
+        self.calls.all(Call(f"resume {name}", lambda name=name: self.account.resume(name)) for name in wanted.alone)  # type: ignore[misc]
         self.calls.unblock = lambda: None  # from here on the root may be started
         self.rollback.resumed = True
-        if whole:
+        if wanted.whole:
             self.calls.one(f"resume {self.root} and all below it", lambda: self.account.resume_graph(self.root))
         elif self.plan.start_root:
             self.calls.one(f"resume {self.root}", lambda: self.account.resume(self.root))

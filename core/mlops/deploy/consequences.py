@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 from mlops.compile.objects import ComputePool, Service, Task
 from mlops.deploy.account import GraphRun
+from mlops.deploy.cost import suspended_calls
 from mlops.deploy.levels import levels_of
 from mlops.deploy.ownership import SHARED, ownership_in, ownership_of
 from mlops.deploy.plan import KINDS, Action, Plan
@@ -54,14 +55,6 @@ def _of_root(plan: Plan, root: str) -> Iterator[str]:
         yield f"{root} is suspended for about {suspended_calls(plan)} calls: a run that falls due then is skipped"
     elif not plan.root.started and not plan.start_root:
         yield f"{root} is suspended, and stays so: start it with mlops resume"
-
-
-def suspended_calls(plan: Plan) -> int:
-    """Return about how many calls are made while the root is suspended."""
-    tasks = [step for step in plan.steps if step.kind == KINDS["Task"]]
-    root = plan.deployment.root.name
-    created = sum(step.action is Action.CREATE and step.name != root for step in tasks)
-    return len(tasks) + created + len(plan.resume) + 1
 
 
 def _of_runs(plan: Plan, state: State) -> Iterator[str]:

@@ -1,144 +1,21 @@
-"""Destroying: what a project owns in a schema is dropped, what comes last first. Nothing else is touched.
-
-Compute pools and stages are dropped only where that was asked for, and only when no pipeline of the project is left that
-may need them. Image repositories stay: they say nothing of whose they are, and hold images.
-"""
+"""Destroying: what a destruction names is dropped, what comes last first, while its graphs are locked against deploys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct
-
-from mlops.compile.objects import ComputePool, Service, ServiceFunction, Stage, Task
-from mlops.deploy.account import Account, ExistsError, Held
+from mlops.compile.objects import Task
+from mlops.deploy.account import Account, Held
 from mlops.deploy.calls import PAUSES, Call, Calls, Progress
+from mlops.deploy.destruction import Destruction, root_of
 from mlops.deploy.levels import levels_of
-from mlops.deploy.lock import (
-    Hold,
-    comment_of_lock,
-    held_here,
-    is_alive,
-    kept,
-    lock_name,
-    lock_number,
-    lock_of,
-    new_lock,
-    task_of_lock,
-)
-from mlops.deploy.ownership import ownership_of
+from mlops.deploy.lock import Hold, held_here, is_alive, kept, lock_of, new_lock
+from mlops.deploy.locking import take
 from mlops.deploy.refusals import AnotherDeployError
 from mlops.errors import AccountError
-
-
-class Destruction(Struct, frozen=True):
-    """What would be dropped: the tasks of each graph by its pipeline, and the rest. ``left`` is told and stays."""
-
-    graphs: dict[str, tuple[Held[Task], ...]]
-    services: tuple[Held[Service], ...] = ()
-    functions: tuple[Held[ServiceFunction], ...] = ()
-    pools: tuple[Held[ComputePool], ...] = ()
-    stages: tuple[Held[Stage], ...] = ()
-    locks: tuple[Held[Task], ...] = ()
-    left: tuple[str, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to drop."""
-        return not self.objects
-
-    @property
-    def objects(self) -> tuple[tuple[str, str], ...]:
-        """Kind and name of everything that is dropped, locks apart, in the order in which it goes."""
-        graphs = [("task", one.value.name) for graph in self.graphs.values() for one in reversed(graph)]
-        rest = (
-            ("function", self.functions),
-            ("service", self.services),
-            ("stage", self.stages),
-            ("compute pool", self.pools),
-        )
-        return (*graphs, *((kind, one.value.name) for kind, each in rest for one in _values(each)))
-
-
-def _values(held: Sequence[Held[Any]]) -> Sequence[Held[Any]]:  # Any: each kind has its own
-    return held
-
-
-def survey_of_destruction(
-    account: Account,
-    pool: Executor,
-    *,
-    project: str,
-    pipeline: str | None,
-    pools: Sequence[str] = (),
-    stages: Sequence[str] = (),
-    with_pools: bool = False,
-    with_data: bool = False,
-    elsewhere: Mapping[str, str] = MappingProxyType({}),
-) -> Destruction:
-    """Return what would be dropped of a project, or of one of its pipelines.
-
-    ``pools`` and ``stages`` are the names that the target uses; they go only if ``with_pools`` and ``with_data`` say so.
-    ``elsewhere`` are pools that another target uses, with its name: a pool belongs to the account, and to no schema.
-    """
-    kinds: list[type[Any]] = [Task, Service, ServiceFunction]  # Any: each kind has its own
-    kinds += [ComputePool] if pools else []
-    kinds += [Stage] if stages else []
-    found = dict(zip(kinds, pool.map(account.held, kinds), strict=True))
-
-    def ours(kind: type[Any]) -> list[Held[Any]]:
-        owned = ((one, ownership_of(one.comment)) for one in found.get(kind, ()))
-        return [one for one, said in owned if said is not None and said.project == project]
-
-    def of_pipelines(kind: type[Any]) -> list[Held[Any]]:
-        return [one for one in ours(kind) if pipeline in (None, _pipeline(one))]
-
-    graphs: dict[str, list[Held[Task]]] = {}
-    for task in of_pipelines(Task):
-        graphs.setdefault(_pipeline(task) or "", []).append(task)
-    remaining = sorted({name for one in ours(Task) if (name := _pipeline(one)) not in graphs and name is not None})
-    left = [f"pipeline {name} stays" for name in remaining]
-    going: dict[type[Any], list[Held[Any]]] = {ComputePool: [], Stage: []}
-    for kind, names, wanted in ((ComputePool, pools, with_pools), (Stage, stages, with_data)):
-        for one in ours(kind):
-            if one.value.name not in names:
-                continue
-            reason = _why_kept(one, remaining, elsewhere, wanted=wanted)
-            if reason is None:
-                going[kind].append(one)
-            else:
-                left.append(f"{_words(one)} {one.value.name} stays: {reason}")
-    return Destruction(
-        {name: tuple(_ordered(tasks)) for name, tasks in sorted(graphs.items())},
-        tuple(of_pipelines(Service)),
-        tuple(of_pipelines(ServiceFunction)),
-        tuple(going[ComputePool]),
-        tuple(going[Stage]),
-        tuple(one for one in found[Task] if lock_of(one) and _locks(one, graphs, pipeline)),
-        tuple(left),
-    )
-
-
-def _why_kept(
-    one: Held[ComputePool] | Held[Stage], remaining: Sequence[str], elsewhere: Mapping[str, str], *, wanted: bool
-) -> str | None:
-    """Return why a pool or a stage is not dropped; None where it is."""
-    is_pool = isinstance(one.value, ComputePool)
-    if is_pool and (other := elsewhere.get(one.value.name)):
-        return f"target {other} uses it, too"
-    if remaining:
-        return f"{', '.join(remaining)} may need it"
-    if not wanted:
-        return "--pools drops it" if is_pool else "--data drops it with its data"
-    return None
-
-
-def _words(one: Held[ComputePool] | Held[Stage]) -> str:
-    return "compute pool" if isinstance(one.value, ComputePool) else "stage"
 
 
 def destroy(
@@ -160,7 +37,9 @@ def destroy(
             raise AnotherDeployError("the pipeline", lock_of(lock))
     calls = Calls(pool, total=len(destruction.objects) + 3 * len(destruction.graphs), progress=progress, pauses=pauses)
     with ExitStack() as stack:
-        holds = [_lock(_root(tasks), destruction.locks, account, calls, stack) for tasks in destruction.graphs.values()]
+        holds = [
+            _lock(root_of(tasks), destruction.locks, account, calls, stack) for tasks in destruction.graphs.values()
+        ]
 
         def check() -> None:
             for hold in holds:
@@ -172,7 +51,7 @@ def destroy(
             for tasks in destruction.graphs.values():
                 _destroy_graph(tasks, account, calls)
             for group in (destruction.functions, destruction.services, destruction.stages, destruction.pools):
-                calls.all(_dropping(one, account) for one in _values(group))
+                calls.all(_dropping(one, account) for one in group)
         except AccountError as cause:
             raise AccountError(
                 f"{cause.message}\nnot everything was dropped ({calls.done} calls were made)",
@@ -185,13 +64,9 @@ def destroy(
 
 def _lock(root: str, stale: Sequence[Held[Task]], account: Account, calls: Calls, stack: ExitStack) -> Hold:
     """Keep deploys away from the graph until the end."""
-    numbers = [number for one in stale if (number := lock_number(root, one.value.name)) is not None]
-    name, lock = lock_name(root, max(numbers, default=0) + 1), new_lock(root_started=False)
+    lock = new_lock(root_started=False)
     stack.enter_context(held_here(lock))
-    try:
-        calls.one("lock", lambda: account.create(task_of_lock(name), comment_of_lock(lock)))
-    except ExistsError:
-        raise AnotherDeployError("the pipeline", None) from None
+    name = take(lock, root, [one.value.name for one in stale], account, calls, pipeline="the pipeline")
     stack.callback(lambda: calls.one("unlock", _drop(account, Task, name)))
     return stack.enter_context(kept(lock, name, account))
 
@@ -214,23 +89,3 @@ def _dropping(one: Held[Any], account: Account) -> Call:
 
 def _drop(account: Account, kind: type[Any], name: str) -> Callable[[], None]:
     return lambda: account.drop(kind, name)
-
-
-def _ordered(tasks: Sequence[Held[Task]]) -> list[Held[Task]]:
-    by_name = {one.value.name: one for one in tasks}
-    return [by_name[task.name] for level in levels_of(one.value for one in tasks) for task in level]
-
-
-def _root(tasks: Sequence[Held[Task]]) -> str:
-    return tasks[0].value.name.partition("$")[0]
-
-
-def _pipeline(one: Held[Any]) -> str | None:
-    said = ownership_of(one.comment)
-    return None if said is None else said.pipeline
-
-
-def _locks(one: Held[Task], graphs: dict[str, list[Held[Task]]], pipeline: str | None) -> bool:
-    """Whether a lock is of one of these graphs, or of a pipeline whose first deploy made nothing but it."""
-    root = one.value.name.partition("$")[0]
-    return root in {_root(tasks) for tasks in graphs.values()} or root == (pipeline or "").upper()

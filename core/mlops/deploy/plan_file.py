@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mlops.deploy.applying import count_of_calls
+from mlops.deploy.cost import count_of_calls
 from mlops.deploy.ownership import content_hash
 from mlops.deploy.plan import Plan
 from mlops.deploy.refusals import MovedError

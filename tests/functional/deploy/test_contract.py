@@ -17,7 +17,8 @@ from mlops.compile.objects import Deployment, Service, ServiceFunction
 from mlops.compile.privileges import SERVICE_ROLE, caller_privileges
 from mlops.deploy.account import Held
 from mlops.deploy.applying import apply
-from mlops.deploy.destroying import destroy, survey_of_destruction
+from mlops.deploy.destroying import destroy
+from mlops.deploy.destruction import survey_of_destruction
 from mlops.deploy.ownership import Ownership, comment_of
 from mlops.deploy.survey import survey
 from mlops.errors import AccountError

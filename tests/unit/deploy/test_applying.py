@@ -15,7 +15,8 @@ from mlops.compile.objects import Deployment, Service, ServiceFunction, Stage, T
 from mlops.deploy import applying
 from mlops.deploy import lock as locks
 from mlops.deploy.account import BusyError, UnreachableError
-from mlops.deploy.applying import Applied, apply, count_of_calls
+from mlops.deploy.applying import Applied, apply
+from mlops.deploy.cost import count_of_calls
 from mlops.deploy.in_memory import InMemoryAccount
 from mlops.deploy.ownership import comment_of, ownership_in
 from mlops.deploy.plan import Plan

@@ -12,8 +12,10 @@ from msgspec.structs import replace
 from mlops.compile.objects import Service, Task
 from mlops.deploy import destroying
 from mlops.deploy import lock as locks
+from mlops.deploy.account import UnreachableError
 from mlops.deploy.applying import apply
-from mlops.deploy.destroying import Destruction, destroy, survey_of_destruction
+from mlops.deploy.destroying import destroy
+from mlops.deploy.destruction import Destruction, survey_of_destruction
 from mlops.deploy.in_memory import InMemoryAccount
 from mlops.deploy.refusals import AnotherDeployError
 from mlops.deploy.survey import survey
@@ -102,6 +104,20 @@ def test_wherever_a_destroy_fails_the_next_one_ends_with_nothing_left(threads, w
         destroy(surveyed(account, threads, "churn", with_pools=True, with_data=True), account, threads)
         assert names(account) == {"CHURN$ALIEN", "IMAGES"}, number
     assert number > 15
+
+
+def test_a_lock_whose_answer_was_lost_is_its_own_and_no_other_deploy(account, threads):
+    lost = iter([UnreachableError("no answer")])
+
+    def answer(call: str) -> None:
+        if call == "create Task CHURN$$DEPLOY1" and (cause := next(lost, None)) is not None:
+            raise cause
+
+    account.after = answer
+
+    destroy(surveyed(account, threads, "churn", with_pools=True, with_data=True), account, threads, pauses=(0.0,))
+
+    assert not [name for name in names(account) if name.startswith("CHURN") and name != "CHURN$ALIEN"]
 
 
 def test_a_deploy_that_is_under_way_is_not_destroyed(account, threads):

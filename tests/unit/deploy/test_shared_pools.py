@@ -8,7 +8,8 @@ from pathlib import Path
 from mlops.cli.destroy import _used_elsewhere
 from mlops.configuration.settings import load_settings
 from mlops.deploy.applying import apply
-from mlops.deploy.destroying import destroy, survey_of_destruction
+from mlops.deploy.destroying import destroy
+from mlops.deploy.destruction import survey_of_destruction
 from mlops.deploy.in_memory import InMemoryAccount
 from mlops.deploy.survey import survey
 
