@@ -16,8 +16,11 @@ from mlops.nodes import Node
 from mlops.parameters import Parameter, checked
 
 if TYPE_CHECKING:
+    from mlops.configuration.settings import Settings
     from mlops.datasets.manifest import DatasetRecord
+    from mlops.plugins.knowledge import Knowledge
     from mlops.project import Project
+    from mlops.runs.connection import ConnectionChoice
     from mlops.runs.order import Order, Source
     from mlops.runs.outcome import NodeOutcome, RunOutcome
     from mlops.runs.stores import Stores
@@ -56,13 +59,8 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
 
     function = load_function(node)
     from mlops.runs.connection import choose_connection
-    from mlops.runs.lock import RunLock
-    from mlops.runs.node_run import Stopped, run_node
     from mlops.runs.order import Order
-    from mlops.runs.outcome import RunInfo, RunOutcome, State, authenticated, interrupted, new_run_id
-    from mlops.runs.preparation import LocalPreparation
-    from mlops.runs.records import RunRecords
-    from mlops.runs.stopping import stopped_by_signals
+    from mlops.runs.outcome import RunInfo, new_run_id
     from mlops.runs.stores import Stores
 
     settings = project.settings
@@ -89,32 +87,52 @@ def run_single(project: Project, request: NodeRequest) -> RunOutcome:
         auth_mode=choice.auth_mode,
     )
     order = Order(node=node, run=run, parameters=parameters, inputs=inputs, specifications=request.outputs)
+    return _recorded(order, function, request, settings, found.hooked, choice)
+
+
+def _recorded(
+    order: Order,
+    function: Callable[..., object],
+    request: NodeRequest,
+    settings: Settings,
+    hooked: tuple[Knowledge, ...],
+    choice: ConnectionChoice,
+) -> RunOutcome:
+    """Run an order to its end, by itself or by a signal, with a record of it."""
+    from mlops.runs.lock import RunLock
+    from mlops.runs.node_run import Stopped, run_node
+    from mlops.runs.outcome import RunOutcome, State, authenticated, interrupted
+    from mlops.runs.preparation import LocalPreparation
+    from mlops.runs.records import RunRecords
+    from mlops.runs.stopping import stopped_by_signals
+
+    run, node = order.run, order.node
     stopped: list[str] = []
     with ExitStack() as stack:
-        stack.enter_context(RunLock(settings.data, run_id))
+        stack.enter_context(RunLock(settings.data, run.run_id))
         records = stack.enter_context(RunRecords(settings.data))
         connection = choice.open(stack)
         prepared = LocalPreparation(
-            folder,
+            run.folder,
             settings.allow_pickle,
-            found.hooked,
+            hooked,
             request.echo,
             connection,
             hook_seconds=settings.plugins.hook_seconds,
         )()
         stack.callback(prepared.services.close)
         records.begin(run, [node.full_name])
-        records.node_started(run_id, node.full_name, 1, started)
+        records.node_started(run.run_id, node.full_name, 1, run.started)
         records.commit()
         with stopped_by_signals(stopped.append, interrupt=True):
             try:
                 outcome = _run_all(order, partial(run_node, prepared=prepared, function=function))
             except Stopped:
-                outcome = interrupted(node.full_name, 1, started)
-        records.node_ended(run_id, outcome)
+                outcome = interrupted(node.full_name, 1, run.started)
+        records.node_ended(run.run_id, outcome)
         reason = stopped[0] if stopped else ""
         state = State.STOPPED if stopped else outcome.state
-        records.end(run_id, state, reason=reason, warnings=outcome.warnings)
+        records.end(run.run_id, state, reason=reason, warnings=outcome.warnings)
     if state is State.SUCCEEDED:
         _copy_outputs(request, prepared.stores, outcome.outputs)
     return RunOutcome(
