@@ -57,7 +57,8 @@ def grants(
       mlops grants churn --operator ML_OPERATOR
       mlops grants --caller ML_READER --target prod
     """
-    from mlops.compile.privileges import caller_privileges, merged, operator_privileges, owner_privileges
+    from mlops.compile.other_roles import caller_privileges, operator_privileges
+    from mlops.compile.privileges import merged, owner_privileges
 
     project = options.project(target=target)
     chosen = project.settings.chosen_target

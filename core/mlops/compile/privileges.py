@@ -1,4 +1,4 @@
-"""The privileges that a deployment takes: the least that its owner role, and a role that operates it, must hold.
+"""The privileges that a deployment takes: the least that the role must hold that owns it.
 
 The role that deploys owns the tasks, and tasks and their jobs run as their owner: so one role deploys and runs. What it
 creates it owns, and needs no privilege on.
@@ -34,8 +34,6 @@ _OF_SERVICES = {
 """What a node that asks for one of Snowflake's services does in the deployment's schema."""
 
 SERVICE_ROLE = "SERVICE ROLE"
-_ALL_ENDPOINTS = "ALL_ENDPOINTS_USAGE"
-"""The service role that each service has without declaring one."""
 
 
 class Privilege(Struct, frozen=True, order=True):
@@ -90,56 +88,6 @@ def _asked_by(nodes: list[str]) -> str:
 
 def _metrics_of(nodes: list[str]) -> str:
     return f"metrics of {'node' if len(nodes) == 1 else 'nodes'} {', '.join(nodes)} are kept as an experiment, too"
-
-
-def operator_privileges(deployment: Deployment, *, warehouse: str | None) -> list[Privilege]:
-    """Return what a role needs that does not own the tasks, to see, start, suspend and retry them and to read their logs.
-
-    ``warehouse`` is the one that answers its questions about runs.
-    """
-    schema = f"{deployment.database}.{deployment.schema}"
-    found = [
-        Privilege("DATABASE", deployment.database, "USAGE", ("operate",), "the tasks are in it"),
-        Privilege("SCHEMA", schema, "USAGE", ("operate",), "the tasks are in it"),
-    ]
-    for task in deployment.tasks:
-        found.append(Privilege("TASK", f"{schema}.{task.name}", "MONITOR", ("operate",), "status and runs"))
-        found.append(
-            Privilege("TASK", f"{schema}.{task.name}", "OPERATE", ("operate",), "suspend, resume, trigger and retry")
-        )
-    jobs = any(parts_of(task.definition)[1] is not None for task in deployment.tasks)
-    if jobs or deployment.services:
-        found.append(
-            Privilege("FUTURE SERVICES IN SCHEMA", schema, "MONITOR", ("operate",), "logs: every run starts new jobs")
-        )
-    if warehouse is not None:
-        found.append(Privilege("WAREHOUSE", warehouse, "USAGE", ("operate",), "questions about runs are queries"))
-    return merged(found)
-
-
-def caller_privileges(deployment: Deployment) -> list[Privilege]:
-    """Return what a role needs that calls the services of a deployment: their functions in SQL, and their endpoints.
-
-    The services must be there: a service role is part of one, and goes when it is dropped.
-
-    Source: Snowflake documentation, "GRANT SERVICE ROLE"; "Working with services", privileges for service functions.
-    """
-    if not deployment.services:
-        return []
-    schema = f"{deployment.database}.{deployment.schema}"
-    found = [
-        Privilege("DATABASE", deployment.database, "USAGE", ("call",), "the services are in it"),
-        Privilege("SCHEMA", schema, "USAGE", ("call",), "the services are in it"),
-    ]
-    for function in deployment.functions:
-        name = f"{schema}.{function.name}({', '.join(function.arguments.values())})"
-        found.append(Privilege("FUNCTION", name, "USAGE", ("call",), f"in SQL, service {function.service} answers"))
-    for service in deployment.services:
-        if _plain(service.specification).get("spec", {}).get("endpoints"):
-            name = f"{schema}.{service.name}!{_ALL_ENDPOINTS}"
-            why = "its endpoints, from outside and from services of other roles"
-            found.append(Privilege(SERVICE_ROLE, name, "USAGE", ("call",), why))
-    return merged(found)
 
 
 class HeldPrivilege(Struct, frozen=True):
@@ -251,7 +199,7 @@ def _of_pool(name: str, deployment: Deployment, purposes: tuple[Purpose, ...]) -
 
 
 def _of_specification(text: str, deployment: Deployment, purposes: tuple[Purpose, ...]) -> Iterator[Privilege]:
-    spec = _plain(text).get("spec", {})
+    spec = spec_in(text)
     own = {repository.name for repository in deployment.image_repositories}
     stages = {f"{deployment.database}.{deployment.schema}.{stage.name}" for stage in deployment.stages}
     for container in spec.get("containers", ()):
@@ -300,8 +248,9 @@ def _full(name: str, deployment: Deployment) -> str:
     return ".".join([deployment.database, deployment.schema][: max(3 - len(parts), 0)] + parts)
 
 
-def _plain(text: str) -> dict[str, Any]:  # Any: YAML
+def spec_in(text: str) -> dict[str, Any]:  # Any: YAML
+    """Return what a specification says under ``spec``."""
     import yaml
 
     found: Any = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # a safe loader
-    return found if isinstance(found, dict) else {}
+    return found.get("spec") or {} if isinstance(found, dict) else {}

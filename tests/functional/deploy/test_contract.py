@@ -14,7 +14,8 @@ from mlops_embedded.recorder import Exchange, Recorder, recorder
 from msgspec.structs import replace
 
 from mlops.compile.objects import Deployment, Service, ServiceFunction
-from mlops.compile.privileges import SERVICE_ROLE, caller_privileges
+from mlops.compile.other_roles import caller_privileges
+from mlops.compile.privileges import SERVICE_ROLE
 from mlops.deploy.account import Held
 from mlops.deploy.applying import apply
 from mlops.deploy.destroying import destroy

@@ -14,7 +14,8 @@ from mlops_embedded.life import EmbeddedSnowflake
 from snowflake.connector import SnowflakeConnection
 
 from mlops.compile.objects import ComputePool, Deployment, ImageRepository, Stage, Task
-from mlops.compile.privileges import Privilege, operator_privileges, owner_privileges
+from mlops.compile.other_roles import operator_privileges
+from mlops.compile.privileges import Privilege, owner_privileges
 from mlops.compile.statement import execute_job_service
 from mlops.compile.yaml_text import to_yaml
 from mlops.deploy.applying import apply

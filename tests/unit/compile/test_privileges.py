@@ -15,12 +15,11 @@ from mlops.compile.objects import (
     Stage,
     Task,
 )
+from mlops.compile.other_roles import caller_privileges, operator_privileges
 from mlops.compile.privileges import (
     HeldPrivilege,
     Privilege,
-    caller_privileges,
     missing,
-    operator_privileges,
     owner_privileges,
 )
 from mlops.compile.statement import execute_job_service
