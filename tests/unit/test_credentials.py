@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mlops import hide_credentials
-from mlops.cli.run import run_row
+from mlops.cli.run_view import run_row
 from mlops.cli.runs import _tell_run
 from mlops.credentials import credentials_within, looks_like_a_credential
 from mlops.runs.outcome import RunInfo, RunOutcome, State

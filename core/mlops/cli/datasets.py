@@ -11,7 +11,7 @@ import click
 from mlops.cli import options
 from mlops.cli.deployed_runs import fetched_run
 from mlops.cli.output import print_json, print_table
-from mlops.cli.run import shown
+from mlops.cli.run_view import shown
 from mlops.cli.runs import dataset_row
 from mlops.errors import MlopsError, UnknownNameError
 from mlops.quantities import size

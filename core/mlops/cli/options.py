@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mlops.cli.opening import project as project
+from mlops.errors import ParameterError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -104,3 +105,18 @@ def _item(name: str, text: str | None = None) -> CompletionItem:
     from click.shell_completion import CompletionItem
 
     return CompletionItem(name, help=text)
+
+
+def parameters(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return parameters of the form ``key=value`` by key.
+
+    Raises:
+        ParameterError: one has no ``=``.
+    """
+    values: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise ParameterError(parameter=pair, problem="it has no value", hint="write --param KEY=VALUE")
+        values[key.strip()] = value
+    return values

@@ -138,11 +138,12 @@ def check_plugin(
       mlops plugins check dist/my_plugin-1.0-py3-none-any.whl --json
       mlops plugins check mlops-churn -p customer_count=500 --no-embedded
     """
-    from mlops.cli.run import parameters
     from mlops.testing.checking import check
     from mlops.testing.findings import told
 
-    report = check(plugin, parameters=parameters(params), run=not no_run, embedded=not no_embedded, seconds=timeout)
+    report = check(
+        plugin, parameters=options.parameters(params), run=not no_run, embedded=not no_embedded, seconds=timeout
+    )
     if as_json:
         from msgspec import to_builtins
 

@@ -11,7 +11,7 @@ from mlops.cli import options
 from mlops.cli.comparison import compare
 from mlops.cli.output import moment, paint, print_json, print_table
 from mlops.cli.prune import prune
-from mlops.cli.run import run_row, shown
+from mlops.cli.run_view import run_row, shown
 from mlops.credentials import hide_credentials
 from mlops.datasets.manifest import DatasetRecord
 from mlops.quantities import duration, number, size

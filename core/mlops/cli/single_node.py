@@ -68,7 +68,7 @@ def run_one(
 
     if as_json:
         from mlops.cli.output import print_json
-        from mlops.cli.run import run_row
+        from mlops.cli.run_view import run_row
         from mlops.cli.runs import dataset_row
 
         print_json({**run_row(outcome), "outputs": [dataset_row(record) for record in outcome.nodes[0].outputs]})
@@ -104,7 +104,7 @@ def _tell(outcome: RunOutcome) -> None:
     import click  # only now: a container gets here when its function has returned
 
     from mlops.cli.output import paint
-    from mlops.cli.run import shown
+    from mlops.cli.run_view import shown
     from mlops.quantities import duration, number, size
 
     one = outcome.nodes[0]

@@ -12,7 +12,7 @@ import click
 from mlops.cli import options
 from mlops.cli.account import operations_of, pipeline_in, pipelines_in, place_of
 from mlops.cli.output import moment, paint, print_json, print_table
-from mlops.cli.run import run_row
+from mlops.cli.run_view import run_row
 from mlops.quantities import duration
 
 if TYPE_CHECKING:

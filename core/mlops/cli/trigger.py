@@ -12,7 +12,7 @@ from mlops.cli import options
 from mlops.cli.account import operations_of, pipeline_in
 from mlops.cli.following import watch
 from mlops.cli.output import paint, print_json
-from mlops.cli.run import LAST_LINES, parameters, run_row
+from mlops.cli.run_view import LAST_LINES, run_row
 from mlops.errors import AccountError
 from mlops.quantities import duration
 from mlops.runs.outcome import RunOutcome, State
@@ -55,7 +55,7 @@ def trigger(
     from mlops.operate.trigger import trigger as start
 
     project = options.project(target=target)
-    given = parameters(params)
+    given = options.parameters(params)
     with operations_of(project, connection) as operations:
         found = pipeline_in(operations, project, pipeline)
         config = config_of(project.graph(found.name), found, given) if given else {}
