@@ -359,6 +359,21 @@ def test_a_served_node_takes_its_parameters_from_a_variable_and_runs_again_at_ev
         assert f"service-{job.lower()} answers 42" in said(account.log(job))
 
 
+def test_a_served_node_reads_what_the_newest_run_of_its_pipeline_has_committed(account: Account) -> None:
+    root = account.graph([["numbers"], ["total"]], {"total.factor": 2})
+    account.run(root)
+    account.run(root, 'USING CONFIG = $${"total.factor": 5}$$')
+    env = {"MLOPS_PIPELINE": root.lower(), "MLOPS_PARAMETERS": "{}"}
+
+    account.sql(
+        f"EXECUTE JOB SERVICE IN COMPUTE POOL POOL FROM SPECIFICATION $${specification(['--task', 'kit-tasks:served'], env)}$$"
+    )
+
+    lines = said(account.log(account.jobs()[-1]))
+    assert "the total is 15.0" in lines
+    assert any(line.startswith("node served reads total of run ") for line in lines)
+
+
 @pytest.fixture(scope="module")
 def told(account: Account) -> Callable[[], list[dict[str, Any]]]:
     """What was sent through the integration so far."""

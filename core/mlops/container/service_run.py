@@ -12,6 +12,9 @@ from mlops.errors import SettingsError
 PARAMETERS = "MLOPS_PARAMETERS"
 """The variable that a service's specification has in place of a CONFIG."""
 
+SERVICE = "service-"
+"""How the id of such a run begins."""
+
 
 class ServiceRun:
     """Answers as the run of a task does, from the variables of a service."""
@@ -31,7 +34,7 @@ class ServiceRun:
             raise SettingsError(
                 place=PARAMETERS, problem=f"it is no JSON object: {cause}", hint="deploy again"
             ) from cause
-        return f"service-{self._environ.get('SNOWFLAKE_SERVICE_NAME', 'unnamed')}".lower(), config
+        return f"{SERVICE}{self._environ.get('SNOWFLAKE_SERVICE_NAME', 'unnamed')}".lower(), config
 
     def set_return_value(self, text: str) -> None:
         """Do nothing: a service returns nothing to anybody."""

@@ -268,6 +268,8 @@ def _parameters(node: Node, config: Mapping[str, Any]) -> dict[str, object]:  # 
 def _inputs(node: Node, work: _Work) -> dict[str, Source]:
     if not node.datasets:
         return {}
+    if node.serving is not None:
+        return _served(node, work)
     store = work.stores.at(work.shared)
     records = {name: store.find(name) for name in node.datasets}
     if missing := [name for name, record in records.items() if record is None]:
@@ -283,6 +285,19 @@ def _inputs(node: Node, work: _Work) -> dict[str, Source]:
             ],
         )
     return {name: Source(folder=work.shared, record=record) for name, record in records.items()}
+
+
+def _served(node: Node, work: _Work) -> dict[str, Source]:
+    """Return the inputs of a service, which is in no run: those of the newest run of its pipeline that has them."""
+    from mlops.container.served_inputs import awaited_inputs
+
+    def tell(text: str) -> None:
+        work.log.say("WARN", f"node {node.name} {text}")
+
+    found = awaited_inputs(node.datasets, work.stores, os.path.dirname(work.shared), tell=tell)
+    run = os.path.basename(found[node.datasets[0]].folder)
+    work.log.say("INFO", f"node {node.name} reads {', '.join(node.datasets)} of run {run}")
+    return found
 
 
 def _kept(order: Order, work: _Work, folder: str) -> NodeOutcome | None:

@@ -98,6 +98,12 @@ def serving(context, *, answer: int = 1) -> None:
     print(f"{context.run_id} answers {answer}")
 
 
+@node(outputs=[], serving=Serving())
+def served(total: float) -> None:
+    """Stand for a server of what a pipeline has made."""
+    print(f"the total is {total}")
+
+
 @node(outputs=["orders"])
 def orders(*, shops: int = 4):
     """Write orders of some shops."""
