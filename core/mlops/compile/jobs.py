@@ -117,15 +117,35 @@ def job_of(
     problems: list[MlopsError],
 ) -> Job:
     """Return the job of nodes that share a container, with what node and target say it needs."""
-    chosen = [options_of(node, target) for node in nodes]
-    pools = {options.pool or "default" for options in chosen}
+    options = [options_of(node, target) for node in nodes]
+    both = list(zip(nodes, options, strict=True))
+    pools = {one.pool or "default" for one in options}
     label = key.removeprefix("group ") if key.startswith("group ") else nodes[0].name
-    partitions = [
-        options.partitions or (node.partitions.count if node.partitions else 1)
-        for node, options in zip(nodes, chosen, strict=True)
-    ]
+    partitions = [one.partitions or (node.partitions.count if node.partitions else 1) for node, one in both]
+    job = Job(
+        name=key,
+        label=label,
+        nodes=tuple(nodes),
+        pool=_pool(sorted(pools)[0], nodes[0], target, problems),
+        cpu=max(one.cpu or node.resources.cpu for node, one in both),
+        memory=max((one.memory or node.resources.memory for node, one in both), key=_bytes),
+        gpu=max(node.resources.gpu if one.gpu is None else one.gpu for node, one in both),
+        partitions=max(partitions),
+        env=_env(both, label, target, problems),
+        when=_one_condition(options, label, target, problems),
+        written=next((written[node.full_name] for node in nodes if node.full_name in written), None),
+    )
+    if key.startswith("group ") and (reason := _why_alone(job, graph, pools, partitions, written)):
+        problems.append(GraphProblem(f"group {label!r}: {reason[0]}", hint=reason[1]))
+    return job
+
+
+def _env(
+    nodes: Sequence[tuple[Node, NodeOptions]], label: str, target: Target, problems: list[MlopsError]
+) -> dict[str, str]:
+    """Return the variables of a container that nodes share."""
     env: dict[str, str] = {}
-    for node, options in zip(nodes, chosen, strict=True):
+    for node, options in nodes:
         for name, value in options.env.items():
             if env.setdefault(name, value) != value:
                 problems.append(
@@ -135,28 +155,7 @@ def job_of(
                         hint="give it one value, or take the node out of the group",
                     )
                 )
-    job = Job(
-        name=key,
-        label=label,
-        nodes=tuple(nodes),
-        pool=_pool(sorted(pools)[0], nodes[0], target, problems),
-        cpu=max(options.cpu or node.resources.cpu for node, options in zip(nodes, chosen, strict=True)),
-        memory=max(
-            (options.memory or node.resources.memory for node, options in zip(nodes, chosen, strict=True)),
-            key=_bytes,
-        ),
-        gpu=max(
-            node.resources.gpu if options.gpu is None else options.gpu
-            for node, options in zip(nodes, chosen, strict=True)
-        ),
-        partitions=max(partitions),
-        env=env,
-        when=_one_condition(chosen, label, target, problems),
-        written=next((written[node.full_name] for node in nodes if node.full_name in written), None),
-    )
-    if key.startswith("group ") and (reason := _why_alone(job, graph, pools, partitions, written)):
-        problems.append(GraphProblem(f"group {label!r}: {reason[0]}", hint=reason[1]))
-    return job
+    return env
 
 
 def crossings(graph: Graph, jobs: Sequence[Job], storable: Storable) -> Iterator[MlopsError]:
