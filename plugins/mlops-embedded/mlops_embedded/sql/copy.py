@@ -14,7 +14,7 @@ from mlops_embedded.sql.locations import Location, resolve
 from mlops_embedded.sql.properties import list_values
 from mlops_embedded.sql.results import Column, Data, Rowset
 from mlops_embedded.sql.session import Session
-from mlops_embedded.sql.staged_queries import has_alias, load, next_location, with_fields
+from mlops_embedded.sql.staged_queries import StagedTable, has_alias, load, next_location, with_fields
 from mlops_embedded.sql.stages import file_not_found
 from mlops_embedded.sql.statement import Reader, Statement
 from mlops_embedded.sql.tokens import Kind
@@ -91,44 +91,52 @@ def _load_file(
     query: Statement | None,
     options: dict[str, Any],
 ) -> int:
-    target = str(table) + (f" ({', '.join(columns)})" if columns else "")
     if query is not None:
-        selected = _with_format(session, query, one, form)
-        return _inserted(session, f"INSERT INTO {target} {selected}")
+        listed = f" ({', '.join(columns)})" if columns else ""
+        return _inserted(session, f"INSERT INTO {table}{listed} {_with_format(session, query, one, form)}")
     staged = load(session, one, form)
     of_table = relations.columns(session, table)
     by_name = str(options.get("match_by_column_name", "NONE")).upper()
     if by_name != "NONE" and staged.has_names:
-        ignore_case = by_name == "CASE_INSENSITIVE"
-        pairs = [
-            (c, s)
-            for c in of_table
-            for s in staged.columns
-            if c.name == s or (ignore_case and c.name.upper() == s.upper())
-        ]
-        target = f"{table} ({', '.join(_quoted(c.name) for c, _ in pairs)})"
-        selected = ", ".join(f"CAST({_quoted(s)} AS {c.type})" for c, s in pairs)
+        pairs = _by_name(of_table, staged, ignore_case=by_name == "CASE_INSENSITIVE")
+        listed = f" ({', '.join(_quoted(c.name) for c, _ in pairs)})"
     else:
-        wanted = [c for c in of_table if not columns or _quoted(c.name) in {_quoted_as_stored(n) for n in columns}]
-        if form.type == "JSON" and len(wanted) != 1:
-            raise SnowflakeError(
-                "JSON file format can produce one and only one column of variant, object, or array type.",
-                code="002019",
-                sqlstate="0A000",
-            )
-        if len(staged.columns) != len(wanted):
-            raise SnowflakeError(
-                f"Number of columns in file ({len(staged.columns)}) does not match that of the corresponding table "
-                f"({len(wanted)})",
-                code="100080",
-                sqlstate="22000",
-            )
-        pairs_ = zip(wanted, staged.columns, strict=True)
-        selected = ", ".join(f"CAST({_quoted(s)} AS {c.type})" for c, s in pairs_)
+        pairs = _by_position(of_table, staged, columns, form)
+        listed = f" ({', '.join(columns)})" if columns else ""
+    selected = ", ".join(f"CAST({_quoted(s)} AS {c.type})" for c, s in pairs)
     place = _duckdb_target(session, table)
-    listed = target[len(str(table)) :]
     [(count,)] = session.run_duckdb(f"INSERT INTO {place}{listed} SELECT {selected} FROM {staged.name}")
     return int(count)
+
+
+Pairs = list[tuple[relations.RelationColumn, str]]
+"""Columns of the table, each with the column of the file that is loaded into it."""
+
+
+def _by_name(of_table: list[relations.RelationColumn], staged: StagedTable, *, ignore_case: bool) -> Pairs:
+    return [
+        (c, s) for c in of_table for s in staged.columns if c.name == s or (ignore_case and c.name.upper() == s.upper())
+    ]
+
+
+def _by_position(
+    of_table: list[relations.RelationColumn], staged: StagedTable, columns: list[str], form: FileFormat
+) -> Pairs:
+    wanted = [c for c in of_table if not columns or _quoted(c.name) in {_quoted_as_stored(n) for n in columns}]
+    if form.type == "JSON" and len(wanted) != 1:
+        raise SnowflakeError(
+            "JSON file format can produce one and only one column of variant, object, or array type.",
+            code="002019",
+            sqlstate="0A000",
+        )
+    if len(staged.columns) != len(wanted):
+        raise SnowflakeError(
+            f"Number of columns in file ({len(staged.columns)}) does not match that of the corresponding table "
+            f"({len(wanted)})",
+            code="100080",
+            sqlstate="22000",
+        )
+    return list(zip(wanted, staged.columns, strict=True))
 
 
 def _duckdb_target(session: Session, table: ObjectName) -> str:
