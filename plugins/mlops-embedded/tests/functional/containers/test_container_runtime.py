@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -210,10 +211,10 @@ def test_a_service_of_containers_is_called_and_outlives_the_server(
 
     assert sql(f"SELECT UP_{name}('hello') AS V") == [{"V": "HELLO"}]
 
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    client.request("GET", "/die")
-    with pytest.raises(http.client.RemoteDisconnected):
-        client.getresponse()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as client:
+        client.request("GET", "/die")
+        with pytest.raises(http.client.RemoteDisconnected):
+            client.getresponse()
     eventually(lambda: sql(f"SHOW SERVICE CONTAINERS IN SERVICE {name}")[0]["restart_count"] == 1)
     sql(f"CALL {name}!SPCS_WAIT_FOR('RUNNING', 20)")
     [before] = of_this_server(engine, embedded_snowflake, name)
@@ -251,9 +252,9 @@ def free_port() -> int:
 
 
 def tell(port: int, path: str) -> int:
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    client.request("GET", path)
-    return client.getresponse().status
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as client:
+        client.request("GET", path)
+        return client.getresponse().status
 
 
 @pytest.mark.embedded("Containers: readiness probes say when a container is READY, liveness probes end one that hangs")

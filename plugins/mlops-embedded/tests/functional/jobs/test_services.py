@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -73,10 +74,10 @@ def create(name: str, spec: str, clauses: str = "") -> str:
 
 
 def get(port: int, path: str) -> tuple[int, Any]:
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    client.request("GET", path)
-    answer = client.getresponse()
-    return answer.status, json.loads(answer.read())
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as client:
+        client.request("GET", path)
+        answer = client.getresponse()
+        return answer.status, json.loads(answer.read())
 
 
 def shown(sql: Sql, name: str) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def test_a_presigned_url_serves_one_file_and_a_missing_one_is_not_found(schema, 
     status, answer = call("POST", f"{files}/in%2Fa.txt:presigned-url", {"expiration_time": 60})
 
     assert status == 200
-    assert urllib.request.urlopen(answer["presigned_url"]).read() == b"signed"
+    with urllib.request.urlopen(answer["presigned_url"]) as signed:
+        assert signed.read() == b"signed"
     assert call("POST", f"{files}/in%2Fb.txt:presigned-url", {})[0] == 404
     assert call("POST", f"{files}/..%2F..%2Fcredential:presigned-url", {})[0] == 400
 

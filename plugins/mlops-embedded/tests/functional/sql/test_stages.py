@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -190,8 +191,7 @@ def test_a_client_without_the_servers_disk_sends_and_fetches_by_url(
 
 
 def test_an_upload_url_takes_nothing_but_its_file(embedded_snowflake: EmbeddedSnowflake) -> None:
-    client = http.client.HTTPConnection("127.0.0.1", embedded_snowflake.connection["port"], timeout=10)
+    with closing(http.client.HTTPConnection("127.0.0.1", embedded_snowflake.connection["port"], timeout=10)) as client:
+        client.request("PUT", "/presigned/embedded.forged.token/file.txt", b"x")
 
-    client.request("PUT", "/presigned/embedded.forged.token/file.txt", b"x")
-
-    assert client.getresponse().status == 403
+        assert client.getresponse().status == 403
