@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -163,29 +164,75 @@ def test_no_secret_and_no_configuration_gets_into_the_context_or_the_image(image
     assert "connections.toml" not in found
 
 
-def test_any_builder_makes_the_image_of_a_written_folder_with_a_plugin_that_is_editable(
-    image: Image, make_environment: Callable[..., Any], tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def context(image: Image, make_environment: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the command wrote where a plugin is installed editable."""
+    folder: Path = tmp_path_factory.mktemp("editable")
     environment = make_environment([])
-    shutil.copytree(ROOT / "tests" / "plugins" / "kit-tasks", tmp_path / "kit-tasks")
-    environment.install(tmp_path / "kit-tasks", editable=True)
-
+    shutil.copytree(ROOT / "tests" / "plugins" / "kit-tasks", folder / "kit-tasks")
+    environment.install(folder / "kit-tasks", editable=True)
     made = environment.mlops(
         "image", "context", "context", "--plugin", "kit-tasks", "--requirements", str(ROOT / "requirements.image.lock"),
-        cwd=tmp_path,
+        cwd=folder,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    first, _ = image.engine.images.build(path=str(tmp_path / "context"), rm=True)
-    (tmp_path / "context" / "unused.txt").touch()  # what is not used makes every step after the dependencies run again
-    again, _ = image.engine.images.build(path=str(tmp_path / "context"), tag="mlops:context", rm=True)
+    return folder / "context"
 
-    built = replace(image, tag="mlops:context")
-    assert first.attrs["RootFS"]["Layers"] == again.attrs["RootFS"]["Layers"]
-    code, said = built.run("kit-tasks:numbers", "--services", "none", "--inputs", '{"count": 2}')
+
+@pytest.fixture(scope="module")
+def tasks(image: Image, context: Path) -> Image:
+    """The image that the engine makes of that folder by itself."""
+    image.engine.images.build(path=str(context), tag="mlops:context", rm=True)
+    return replace(image, tag="mlops:context")
+
+
+def test_any_builder_makes_the_image_of_a_written_folder_with_a_plugin_that_is_editable(tasks: Image) -> None:
+    code, said = tasks.run("kit-tasks:numbers", "--services", "none", "--inputs", '{"count": 2}')
+
     assert code == 0, said
     assert "count=2" in said
-    labels = image.engine.images.get("mlops:context").attrs["Config"]["Labels"]
+    labels = tasks.engine.images.get(tasks.tag).attrs["Config"]["Labels"]
     assert json.loads(labels["dev.mlops.versions"]) == {"kit-tasks": "0.3.0", "mlops-framework": mlops.__version__}
+
+
+def test_equal_lists_and_sources_give_layers_of_equal_bytes(tasks: Image, context: Path) -> None:
+    (context / "unused.txt").touch()  # what is not used makes every step after the dependencies run again
+
+    again, _ = tasks.engine.images.build(path=str(context), rm=True)
+
+    assert again.attrs["RootFS"]["Layers"] == tasks.engine.images.get(tasks.tag).attrs["RootFS"]["Layers"]
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        (["kit-tasks:patient"], "stopped: kit-tasks:patient"),
+        (["kit-tasks:deaf"], "the node does not end: it is killed"),
+        (["--task", "kit-tasks:patient"], "stopped by SIGTERM; what was not committed is lost"),
+        (["--task", "kit-tasks:deaf"], "the node does not end: it is killed"),
+    ],
+)
+def test_a_container_that_is_told_to_end_does_so_within_its_grace(tasks: Image, words: list[str], last: str) -> None:
+    node = words[-1].rpartition(":")[2]
+    given = {f"{node}.sign": "/tmp/sign"} if "--task" in words else {"sign": "/tmp/sign"}
+    inputs = [] if "--task" in words else ["--services", "none", "--inputs", json.dumps(given)]
+    environment = {**SERVED, "MLOPS_DATA": "/tmp/data", "MLOPS_PARAMETERS": json.dumps(given), "MLOPS_GRACE": "1"}
+    container = tasks.engine.containers.create(
+        tasks.tag, [*words, *inputs], environment=environment, network_mode="none", read_only=True, tmpfs={"/tmp": ""}
+    )
+    try:
+        container.start()
+        until = time.monotonic() + 60
+        while container.exec_run(["test", "-s", "/tmp/sign"]).exit_code:
+            assert time.monotonic() < until, "the node does not start"
+            time.sleep(0.1)
+        container.stop(timeout=30)
+        code, said = container.wait()["StatusCode"], container.logs().decode()
+    finally:
+        container.remove(force=True)
+
+    assert code == 143, said
+    assert last in said.splitlines()[-1]
 
 
 def test_a_folder_without_wheels_installs_everything_from_its_list(image: Image, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,7 @@ def _recorded(
         records.begin(run, [node.full_name])
         records.node_started(run.run_id, node.full_name, 1, run.started)
         records.commit()
-        with stopped_by_signals(stopped.append, interrupt=True):
+        with stopped_by_signals(stopped.append, interrupt=True), _ended_in_time(settings.grace):
             try:
                 outcome = _run_all(order, partial(run_node, prepared=prepared, function=function))
             except Stopped:
@@ -137,6 +138,21 @@ def _recorded(
         _copy_outputs(request, prepared.stores, outcome.outputs)
     return RunOutcome(
         run=authenticated(run, (outcome,)), state=state, nodes=(outcome,), ended=time.time(), reason=reason
+    )
+
+
+def _ended_in_time(grace: float) -> AbstractContextManager[None]:
+    """Return what ends this process when its node does not let go after SIGTERM, where it is the first of a container.
+
+    Elsewhere a second signal ends it, or whoever has started it.
+    """
+    if os.getpid() != 1:
+        return nullcontext()
+    from mlops.container.grace import ended_within
+    from mlops.runs.exit_codes import STOPPED
+
+    return ended_within(
+        grace, STOPPED, partial(print, "the node does not end: it is killed", file=sys.stderr, flush=True)
     )
 
 
