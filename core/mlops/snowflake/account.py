@@ -143,7 +143,7 @@ class SnowflakeAccount:
     def runs(self, root: str) -> Sequence[GraphRun]:
         task = self._schema.tasks[quoted(root)]
         with suppress(_MissingError), self._refusals(f"the runs of {root}"):
-            return [*map(_run, task.get_current_graphs()), *map(_run, task.get_complete_graphs())]
+            return [*map(_run, task.get_current_graphs()), *map(_run, task.get_complete_graphs(error_only=False))]
         return []
 
     def _listed(self, kind: type[Any], prefix: str) -> Iterator[Held[Any]]:  # Any: of the kind that is asked for
