@@ -87,7 +87,10 @@ def condition_of(task: Task) -> str | None:
 _READ = {
     "Service": ("compute_pool", "min_instances", "max_instances", "query_warehouse", "external_access_integrations")
 }
-"""Fields of a service that come back as they were written."""
+"""Fields of a service that a listing shows as they were written."""
+
+_BY_HASH = {"Service": ("specification",), "ServiceFunction": ("service", "endpoint", "path", "arguments", "returns")}
+"""Fields that a listing does not show, or that come back in other words: they are told if the hash says that one differs."""
 
 
 def _changes_by_hash(held: Held[Object], wanted: Service | ServiceFunction, said: Ownership) -> tuple[Change, ...]:
@@ -100,6 +103,8 @@ def _changes_by_hash(held: Held[Object], wanted: Service | ServiceFunction, said
     ]
     owned = ownership_of(held.comment)
     if not changes and (owned is None or owned.hash != said.hash):
-        name = "specification" if isinstance(wanted, Service) else "path"
-        changes.append(Change(name, getattr(before, name), getattr(wanted, name)))
+        fields = _BY_HASH[type(wanted).__name__]
+        differing = [name for name in fields if getattr(before, name) != getattr(wanted, name)] or fields[-1:]
+        plain = [name for name in differing if name not in ("arguments", "returns")]  # types may be written otherwise
+        changes += [Change(name, getattr(before, name), getattr(wanted, name)) for name in plain or differing]
     return tuple(changes)

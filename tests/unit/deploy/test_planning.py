@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from msgspec.structs import replace
 
-from mlops.compile.objects import Deployment, Service, Task
+from mlops.compile.objects import Deployment, Service, ServiceFunction, Task
 from mlops.deploy import lock as locks
 from mlops.deploy.account import GraphRun
 from mlops.deploy.applying import apply
@@ -19,6 +19,7 @@ from mlops.deploy.plan import Action, Plan
 from mlops.deploy.planning import plan_deployment
 from mlops.deploy.refusals import BlockedPlanError
 from mlops.deploy.state import QUICK, look
+from mlops.deploy.survey import survey
 
 from .graphs import NEW, OLD, ROOT, task
 
@@ -286,3 +287,26 @@ def test_a_lock_that_a_failed_deploy_has_left_is_told_as_that(account, threads):
 
     assert told.startswith("an earlier deploy failed and could not put everything back (process ")
     assert told.endswith("): this one takes over and leaves the root started")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"path": "/other"}, [("path", "/predict", "/other")]),
+        ({"endpoint": "api", "returns": "FLOAT"}, [("endpoint", "main", "api")]),
+        ({"returns": "FLOAT"}, [("returns", "VARIANT", "FLOAT")]),
+    ],
+)
+def test_what_differs_in_a_function_is_told_though_a_listing_does_not_show_it(threads, change, told):
+    class Listing(InMemoryAccount):
+        def held(self, kind, prefix=""):
+            hidden = {"service": "", "endpoint": "", "path": ""} if kind is ServiceFunction else {}
+            return [replace(one, value=replace(one.value, **hidden)) for one in super().held(kind, prefix)]
+
+    function = ServiceFunction("CHURN_PREDICT", "CHURN_SERVE", "main", "/predict")
+    account = Listing()
+    apply(plan(account, replace(OLD, functions=(function,)), threads), account, threads)
+
+    [step] = survey(account, replace(OLD, functions=(replace(function, **change),)), threads).of(Action.CHANGE)[:1]
+
+    assert (step.name, [(one.field, one.before, one.after) for one in step.changes]) == ("CHURN_PREDICT", told)
