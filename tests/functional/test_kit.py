@@ -13,6 +13,7 @@ from mlops.testing import Golden
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 
 @node(outputs=["total", "table"])
@@ -57,6 +58,41 @@ def test_a_node_that_calls_exit_has_failed_and_the_process_goes_on(mlops_project
     outcome = mlops_project.run_node(leave)
 
     assert (outcome.states, outcome.errors["leave"].message) == ({"leave": "failed"}, "enough")
+
+
+@node(outputs=["doubled"])
+def double(table: pl.DataFrame) -> pl.DataFrame:
+    """Wants polars."""
+    return table.select(table["number"] * 2)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_table_is_given_in_the_library_that_the_node_asks_for(mlops_project, library):
+    import pandas as pd
+
+    whole = mlops_project.run_node(add_up, {"numbers": [1, 2]})
+    table = whole.load("table", library)
+
+    outcome = mlops_project.run_node(double, {"table": table})
+
+    assert outcome.succeeded, outcome
+    assert outcome["doubled"]["number"].to_list() == [2, 4]
+    pd.testing.assert_frame_equal(outcome.load("doubled", "pandas"), pd.DataFrame({"number": [2, 4]}))
+
+
+@node(outputs=["kept"], storage="table")
+def keep(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep a table in Snowflake."""
+    return table.rename(columns=str.upper)
+
+
+def test_a_table_that_stays_in_snowflake_is_read_from_there(embedded_project):
+    import pandas as pd
+
+    outcome = embedded_project.run_node(keep, {"table": pd.DataFrame({"number": [1, 2]})})
+
+    assert outcome.load("kept", "pandas")["NUMBER"].tolist() == [1, 2]
+    assert outcome["kept"].count() == 2
 
 
 def test_what_a_node_raises_is_in_the_outcome(mlops_project):

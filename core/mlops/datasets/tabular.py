@@ -87,6 +87,23 @@ class ParquetSerializer(StreamSerializer):
         return _from_arrow(table, note, library, series=series)
 
 
+def in_form(value: object, as_type: str) -> object:
+    """Return a table of one library as another has it, as if it had been stored and read; anything else as it is."""
+    names = {f"{base.__module__}.{base.__qualname__}" for base in type(value).__mro__}
+    wanted = LIBRARIES.get(as_type.partition(".")[0])
+    own = {LIBRARIES.get(name.partition(".")[0]) for name in names}
+    if wanted is None or wanted in own or not names.intersection(ParquetSerializer.types):
+        return value
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "table.parquet")
+        serializer = ParquetSerializer()
+        serializer.write(value, path)
+        return serializer.read(path, as_type)
+
+
 def from_arrow(table: Table, path: Path, as_type: str | None) -> object:
     """Return some of the rows of a Parquet file as ``ParquetSerializer.read`` returns all of them; not for polars."""
     note = {key: value for key, value in note_of(path).items() if key not in ("range", "frequency")}

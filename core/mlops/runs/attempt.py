@@ -94,7 +94,8 @@ class Attempt:
         """Return an input, of a replica the rows that are its part."""
         source, part = self.order.inputs[dataset], self._part
         if source.record is None:
-            return source.value if part is None else part.of_value(source.value)
+            value = source.value if part is None else part.of_value(source.value)
+            return value if as_type is None else _in_form(value, as_type)
         try:
             origin = self._stores.at(source.folder)
             if part is not None:
@@ -146,6 +147,12 @@ class Attempt:
             )
         )
         return records
+
+
+def _in_form(value: object, as_type: str) -> object:
+    from mlops.datasets.tabular import in_form
+
+    return in_form(value, as_type)
 
 
 def _part(order: Order) -> Part | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from mlops.runs.outcome import RunInfo, RunOutcome, new_run_id
 from mlops.runs.preparation import LocalPreparation
 from mlops.runs.replicas import run_all_here
 from mlops.runs.results import Datasets, Outcome
+from mlops.runs.services import Services, services_for
 from mlops.testing.sample import SamplePlugins
 from mlops.testing.target import NAME as TARGET
 from mlops.testing.target import SETTINGS, Deployed, deploy_in_memory
@@ -88,8 +89,15 @@ class TemporaryProject:
         return deploy_in_memory(deployment, account or InMemoryAccount(), self.project.discovery.known, prune=prune)
 
     def close(self) -> None:
-        """Remove what was installed for the test; the fixtures do so by themselves."""
+        """Remove what was installed for the test, and end what outcomes were read with; the fixtures do so by themselves."""
+        if "_services" in vars(self):
+            self._services.close()
         self._samples.remove()
+
+    @cached_property
+    def _services(self) -> Services:
+        """What tables of Snowflake are read with, in an outcome."""
+        return services_for(None if self._connection is None else Connection(_GIVEN, self._connection))
 
     @property
     def project(self) -> Project:
@@ -173,7 +181,11 @@ class TemporaryProject:
 
     def _outcome(self, run: RunOutcome) -> Outcome:
         project = self.project
-        serializers = serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle)
+        serializers = serializers_of(
+            project.discovery.known,
+            allow_pickle=project.settings.allow_pickle,
+            session=lambda: self._services.get("session"),
+        )
         return Outcome(run, Datasets(run.run.folder, serializers))
 
 
