@@ -13,11 +13,12 @@ from mlops.compile.jobs import Job
 from mlops.compile.names import is_identifier, service_name
 from mlops.compile.objects import Service, ServiceFunction
 from mlops.compile.shared import Shared
+from mlops.compile.specification import Specification
 from mlops.compile.yaml_text import to_yaml
 from mlops.configuration.targets import Target
 from mlops.errors import GraphProblem, MlopsError
 from mlops.graph import Graph
-from mlops.nodes import Node
+from mlops.nodes import Node, Serving
 
 _TYPE = re.compile(r"[A-Za-z][A-Za-z_ ]*(?:\(\s*[0-9]+(?:\s*,\s*[0-9]+)?\s*\))?\Z")
 
@@ -90,29 +91,20 @@ def services_of(
         check_serving(node, problems)
         job = resources[node.full_name]
         name = service_name(graph.pipeline.name, node.name)
-        if name in {one.name for one in services}:
+        if same := [one.node for one in services if one.name == name]:
             problems.append(
                 GraphProblem(
-                    f"{' and '.join(one.node for one in services if one.name == name)} and {node.full_name} would both be the "
-                    f"service {name}",
+                    f"{' and '.join(same)} and {node.full_name} would both be the service {name}",
                     hint="rename one of them",
                 )
             )
-        specification = to_yaml(
-            service_specification(node, shared, graph, parameters.get(node.full_name, {}), job).to_data()
-        )
-        if "$$" in specification:  # a parameter may hold it; it would end the specification inside a statement
-            problems.append(
-                GraphProblem(
-                    f"node {node.full_name!r}: the specification of its service holds $$", hint="write it another way"
-                )
-            )
+        specification = service_specification(node, shared, graph, parameters.get(node.full_name, {}), job)
         services.append(
             Service(
                 name=name,
                 node=node.full_name,
                 compute_pool=job.pool.name.upper(),
-                specification=specification,
+                specification=_text(node, specification, problems),
                 min_instances=node.serving.min_instances,
                 max_instances=node.serving.max_instances,
                 query_warehouse=shared.warehouse,
@@ -120,14 +112,28 @@ def services_of(
             )
         )
         if node.serving.function is not None and node.serving.endpoints:
-            functions.append(
-                ServiceFunction(
-                    name=node.serving.function.upper(),
-                    service=name,
-                    endpoint=node.serving.endpoints[0].name.replace("_", "-"),
-                    path=node.serving.function_path,
-                    arguments={key.upper(): kind.upper() for key, kind in node.serving.function_arguments.items()},
-                    returns=node.serving.function_returns.upper(),
-                )
-            )
+            functions.append(_function(node.serving, node.serving.function, name))
     return tuple(services), tuple(functions)
+
+
+def _text(node: Node, specification: Specification, problems: list[MlopsError]) -> str:
+    text = to_yaml(specification.to_data())
+    if "$$" in text:  # a parameter may hold it; it would end the specification inside a statement
+        problems.append(
+            GraphProblem(
+                f"node {node.full_name!r}: the specification of its service holds $$", hint="write it another way"
+            )
+        )
+    return text
+
+
+def _function(serving: Serving, name: str, service: str) -> ServiceFunction:
+    """Return the function that calls the first endpoint of a service."""
+    return ServiceFunction(
+        name=name.upper(),
+        service=service,
+        endpoint=serving.endpoints[0].name.replace("_", "-"),
+        path=serving.function_path,
+        arguments={key.upper(): kind.upper() for key, kind in serving.function_arguments.items()},
+        returns=serving.function_returns.upper(),
+    )
