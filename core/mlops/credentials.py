@@ -1,9 +1,9 @@
-"""Names of variables and parameters that say a value is a credential: the one list of them, and how such values are hidden."""
+"""What is a credential: by the name of a variable or parameter, or by its value; and how such values are hidden."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 
 HIDDEN = "***"
 """What stands in the place of a credential."""
@@ -15,6 +15,10 @@ _CERTAIN = (
     r"|CONNECTION[_-]?STRING))"
 )
 _CREDENTIAL = rf"(?:{_CERTAIN}|{_BEGINS}TOKEN){_ENDS}"
+_SECRET = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]{10,}\.|\bAKIA[0-9A-Z]{16}\b|\bghp_\w{30,}|\bver:\d-hint:\d+-"
+    r"|://[^/\s:@]+:[^/\s@]+@"
+)
 _EVEN_A_NUMBER = rf"{_CERTAIN}$"  # both are compiled when the first name is looked at, if there is one
 
 
@@ -23,14 +27,34 @@ def looks_like_a_credential(name: str) -> bool:
     return bool(re.search(_CREDENTIAL, name, re.IGNORECASE))
 
 
+def looks_like_a_secret(text: str) -> bool:
+    """Tell whether a text is a private key, a token of a well-known form, or an address with a password in it."""
+    return bool(_SECRET.search(text))
+
+
+def is_credential_on_a_command_line(words: Sequence[str], at: int) -> bool:
+    """Tell whether the word at a place is a credential: ``--password=x``, or what follows ``--password``.
+
+    What a shell puts in (``$PASSWORD``) is none, nor is the path of a file that holds one (``--password-file``).
+    """
+    name, given, value = words[at].partition("=")
+    if not given and at > 0:
+        name, value = words[at - 1], words[at]
+    if not name.startswith("-") or "=" in name or value.startswith(("-", "$")):
+        return False
+    return bool(value) and looks_like_a_credential(name.lstrip("-")) and not name.lower().endswith(("file", "path"))
+
+
 def holds_a_credential(name: str, value: object) -> bool:
-    """Tell whether a parameter of this name and value has a credential.
+    """Tell whether a parameter of this name and value has a credential: by its name, or because it looks like one.
 
     A truth value, nothing and an empty value are none. A number is one where the name ends in the word (``passcode = 4711``),
     which leaves out a ``password_length`` and, since they are counted, every kind of ``max_token``.
     """
     if isinstance(value, (bool, int, float)):
         return bool(value) and not isinstance(value, bool) and bool(re.search(_EVEN_A_NUMBER, name, re.IGNORECASE))
+    if isinstance(value, str) and looks_like_a_secret(value):
+        return True
     empty = value is None or (isinstance(value, Sized) and len(value) == 0)
     return not empty and looks_like_a_credential(name)
 
@@ -48,11 +72,11 @@ def _within(value: object) -> list[str]:
         return [f".{name}" for name in credentials_within(value)]
     if isinstance(value, (list, tuple)):
         return [f"[{at}]{name}" for at, one in enumerate(value) for name in _within(one)]
-    return []
+    return [""] if isinstance(value, str) and looks_like_a_secret(value) else []
 
 
 def hide_credentials(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return parameters as a log, a collector or a record may hold them: ``***`` for what is named like a credential.
+    """Return parameters as a log, a collector or a record may hold them: ``***`` for what is named or looks like a credential.
 
     Names are those of mlops itself, such as ``password``, ``api_key`` or ``accessToken``. Truth values, None, empty values
     and what is a count (``token_count=3``) are shown under any name; lists and mappings are searched for further names. A name
@@ -70,4 +94,4 @@ def _hidden_within(value: object) -> object:
     if isinstance(value, (list, tuple)):
         items = [_hidden_within(one) for one in value]
         return tuple(items) if isinstance(value, tuple) else items
-    return value
+    return HIDDEN if isinstance(value, str) and looks_like_a_secret(value) else value

@@ -9,7 +9,7 @@ import pytest
 from mlops import hide_credentials
 from mlops.cli.run_view import run_row
 from mlops.cli.runs import _tell_run
-from mlops.credentials import credentials_within, looks_like_a_credential
+from mlops.credentials import credentials_within, is_credential_on_a_command_line, looks_like_a_credential
 from mlops.runs.outcome import RunInfo, RunOutcome, State
 
 
@@ -64,6 +64,43 @@ def test_what_is_hidden_is_named_with_its_place() -> None:
 @pytest.mark.parametrize("value", ["hunter2", b"hunter2", ["hunter2"], {"first": "hunter2"}])
 def test_a_credential_of_any_shape_is_hidden(value) -> None:
     assert hide_credentials({"credentials": value}) == {"credentials": "***"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ver:1-hint:1036-ETMsDgAAAY",
+        "https://ana:hunter2@host/path",
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_under_any_name_and_in_lists(value: str) -> None:
+    assert hide_credentials({"a": value, "b": [value, "shown"]}) == {"a": "***", "b": ["***", "shown"]}
+    assert credentials_within({"a": value, "b": ["shown", value]}) == ["a", "b[1]"]
+
+
+@pytest.mark.parametrize("value", ["https://host:8080/a@b", "a:b@c", "ver:1", "eyJustAWord", "BEGIN PRIVATE KEY"])
+def test_what_only_resembles_a_secret_is_shown(value: str) -> None:
+    assert hide_credentials({"a": value}) == {"a": value}
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--password", "x"], [1]),
+        (["-u", "ana", "--api-key=x"], [2]),
+        (["--password", "$PASSWORD", "--token=$TOKEN"], []),
+        (["--password-file", "/secrets/p", "--max-tokens", "8"], []),
+        (["--password", "--verbose"], []),
+        (["--set", "password=x"], []),
+    ],
+)
+def test_a_credential_on_a_command_line_is_what_an_option_of_that_name_is_given(
+    words: list[str], found: list[int]
+) -> None:
+    assert [at for at in range(len(words)) if is_credential_on_a_command_line(words, at)] == found
 
 
 def test_names_within_lists_and_mappings_are_searched_and_what_was_given_is_left_as_it_is() -> None:

@@ -20,8 +20,11 @@ from mlops.compile.specification import (
     Volume,
     VolumeMount,
 )
+from mlops.credentials import is_credential_on_a_command_line, looks_like_a_secret
 from mlops.validation import Misfit, Path
 
+_READABLE = "it looks like a credential, and a specification is readable"
+_SECRETS = "remove it: the session is inherited; for anything else write it under secrets"
 MAX_SECRETS = 50
 MAX_BLOCK_VOLUMES = 3
 
@@ -78,6 +81,8 @@ def _of_container(container: Container, volumes: Sequence[Volume], path: Path) -
     for field, words in (("command", container.command), ("args", container.args)):
         for index, word in enumerate(words):
             yield from _of_text(word, (*path, field, index))
+            if is_credential_on_a_command_line(words, index):
+                yield Misfit((*path, field, index), _READABLE, _SECRETS)
 
 
 def _of_mounts(mounts: Sequence[VolumeMount], known: Sequence[str], path: Path) -> Iterator[Misfit]:
@@ -109,6 +114,8 @@ def _of_token(container: Container, token: SessionTokenConfig, path: Path) -> It
 def _of_text(text: str, path: Path) -> Iterator[Misfit]:
     if "$$" in text:
         yield Misfit(path, "it holds $$, which ends the specification in its statement", "write it another way")
+    if looks_like_a_secret(text):
+        yield Misfit(path, _READABLE, _SECRETS)
 
 
 def _of_resources(requests: Amounts, limits: Amounts, path: Path) -> Iterator[Misfit]:

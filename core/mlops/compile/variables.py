@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from mlops.compile.notification import VARIABLE
-from mlops.credentials import credentials_within, looks_like_a_credential
+from mlops.credentials import credentials_within, looks_like_a_credential, looks_like_a_secret
 from mlops.errors import MlopsError, ParameterError, SettingsError
 
 OWN_VARIABLES = (
@@ -27,7 +27,7 @@ def check_variables(env: Mapping[str, str], place: str, problems: list[MlopsErro
             reason, hint = f"{name} is set by Snowflake itself", "remove it: the container has it already"
         elif name in OWN_VARIABLES:
             reason, hint = f"{name} is set by mlops itself", "remove it, or choose another name"
-        elif looks_like_a_credential(name):
+        elif looks_like_a_credential(name) or (isinstance(value, str) and looks_like_a_secret(value)):
             reason, hint = (
                 f"{name} looks like a credential, and a specification is readable",
                 f'keep it in a secret: [[targets.NAME.secrets]] secret = "db.schema.name", variable = "{name}"',
@@ -54,7 +54,7 @@ def credentials_among(parameters: Mapping[str, Mapping[str, object]]) -> list[Ml
             problems.append(
                 ParameterError(
                     parameter=name,
-                    problem=f"it is named like a credential of node {node!r}, and whoever may see the task graph would read "
+                    problem=f"it is named or looks like a credential of node {node!r}, and whoever may see the task graph would read "
                     "its value",
                     hint=f'keep it in a secret: [[targets.NAME.secrets]] secret = "db.schema.name", variable = "{variable}"; '
                     f"the node reads os.environ[{variable!r}]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlops.credentials import looks_like_a_credential
+from mlops.credentials import looks_like_a_credential, looks_like_a_secret
 from mlops.errors import MlopsError, PipelineError, SeveralError
 from mlops.testing.findings import Finding
 from mlops.testing.subject import Subject
@@ -18,9 +18,6 @@ Made = tuple[str, list[Finding]]
 IMPORT_SECONDS = 0.5
 """Processor time that importing a plugin may take beyond mlops itself."""
 
-_SECRET_VALUE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]{10,}\.|\bAKIA[0-9A-Z]{16}\b|\bghp_\w{30,}|\bver:\d-hint:\d+-"
-)
 _TEXTUAL = re.compile(r"\bstr\b|^$|\bAny\b|\bbytes\b")
 
 
@@ -180,14 +177,14 @@ def no_secrets(subject: Subject) -> Made:
             count += 1
             if looks_like_a_credential(parameter.name) and _TEXTUAL.search(parameter.type):
                 problem = f"its parameter {parameter.name!r} is named like a secret"
-            elif _SECRET_VALUE.search(str(parameter.default)):
+            elif looks_like_a_secret(str(parameter.default)):
                 problem = f"the default of its parameter {parameter.name!r} looks like a secret"
             else:
                 continue
             findings.append(Finding("secrets", "error", node.full_name, problem, hint))
     for pipeline in subject.pipelines:
         for key, value in pipeline.parameters.items():
-            if _SECRET_VALUE.search(str(value)):
+            if looks_like_a_secret(str(value)):
                 problem = f"its value of {key!r} looks like a secret"
                 findings.append(Finding("secrets", "error", f"pipeline {pipeline.name}", problem, hint))
     return _counted(count, "parameter"), findings

@@ -136,6 +136,7 @@ CASES: dict[str, tuple[Callable[..., object], str, str | None]] = {
     "a subject that ends the body": (lambda s: on(s, on_failure=Notification("mail", subject="a $$ b")), "one line of at most 256", "shorten"),
     "an integration that drops": (lambda s: on(s, on_failure=Notification("x'); DROP")), "is not the name of a notification integration", "without quotes"),
     "a password": (lambda s: on(s, env={"DB_PASSWORD": "hunter2"}), "DB_PASSWORD looks like a credential", "keep it in a secret"),
+    "a private key": (lambda s: on(s, env={"A": "-----BEGIN PRIVATE KEY-----"}), "A looks like a credential", "keep it in a secret"),
     "whom a finalizer tells": (lambda s: on(s, env={"MLOPS_ON_FAILURE": "{}"}), "MLOPS_ON_FAILURE is set by mlops itself", "choose another name"),
     "a token of a node": (lambda s: on(s, nodes={"a": NodeOptions(env={"API_TOKEN": "x"})}), "targets.dev.nodes.a.env.API_TOKEN", "keep it in a secret"),
     "a variable of Snowflake's": (lambda s: on(s, env={"SNOWFLAKE_HOST": "x"}), "SNOWFLAKE_HOST is set by Snowflake itself", "remove it"),
