@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -11,14 +12,20 @@ from mlops.cli import options
 from mlops.cli.output import print_json
 
 if TYPE_CHECKING:
+    from mlops.cli.deploying import Opened
     from mlops.configuration.settings import Settings
     from mlops.configuration.targets import Target
+    from mlops.snowflake.run_storage import SnowflakeRunStorage
 
 
 @click.command()
 @click.argument("pipeline", required=False, shell_complete=options.complete_pipelines)
 @click.option("--pools", is_flag=True, help="Also drop the target's compute pools, if we made them.")
-@click.option("--data", is_flag=True, help="Also drop the target's stage with all datasets in it, if we made it.")
+@click.option(
+    "--data",
+    is_flag=True,
+    help="Also drop the target's stage with all datasets in it, if we made it, and tables of runs.",
+)
 @options.dry_run
 @options.yes
 @options.quiet
@@ -47,13 +54,15 @@ def destroy(
       mlops destroy --target dev --pools --data --yes
     """
     from mlops.cli.deploying import confirmed, opened, progress_of_calls
+    from mlops.deploy.calls import Call
     from mlops.deploy.destroying import destroy as destroy_all
     from mlops.deploy.destruction import survey_of_destruction
+    from mlops.pruning.deployed import tables_of_runs
     from mlops.snowflake.identifiers import stored
 
     project = options.project(target=target)
     chosen = project.settings.chosen_target
-    what = pipeline or f"everything of project {project.settings.project}"
+    what = pipeline or f"project {project.settings.project}"
     with opened(project, connection) as on:
         found = survey_of_destruction(
             on.account,
@@ -66,7 +75,10 @@ def destroy(
             with_data=data,
             elsewhere=_used_elsewhere(project.settings),
         )
+        storage = _run_storage(on, chosen)
+        tables = tables_of_runs(storage, found.graphs) if found.stages else []
         objects = [{"kind": kind, "name": name} for kind, name in found.objects]
+        objects += [{"kind": "table", "name": name} for name in tables]
         if not as_json:
             for one in objects:
                 click.echo(f"- {one['kind']} {one['name']}")
@@ -79,12 +91,22 @@ def destroy(
         elif not dry_run:
             confirmed(f"drop {len(objects)} objects of {what}?", yes=yes)
             with progress_of_calls(quiet=quiet or (as_json and not sys.stderr.isatty())) as progress:
-                destroy_all(found, on.account, on.pool, progress=progress)
+                dropping = [Call(f"drop table {name}", partial(storage.drop_table, name)) for name in tables]
+                destroy_all(found, on.account, on.pool, data=dropping, progress=progress)
             dropped = len(objects)
     if as_json:
         print_json({"pipeline": pipeline, "objects": objects, "left": list(found.left), "dropped": dropped})
     elif dropped:
         click.echo(f"dropped {dropped} objects of {what}")
+
+
+def _run_storage(on: Opened, target: Target) -> SnowflakeRunStorage:
+    from mlops.snowflake.identifiers import stored
+    from mlops.snowflake.operations import operations_on
+    from mlops.snowflake.run_storage import SnowflakeRunStorage
+
+    place = operations_on(on.session, target)
+    return SnowflakeRunStorage(on.session, database=place.database, schema=place.schema, stage=stored(target.stage))
 
 
 def _used_elsewhere(settings: Settings) -> dict[str, str]:

@@ -23,10 +23,13 @@ def destroy(
     account: Account,
     pool: Executor,
     *,
+    data: Sequence[Call] = (),
     progress: Progress = lambda done, total, what: None,
     pauses: tuple[float, ...] = PAUSES,
 ) -> int:
     """Drop everything, and return how many calls that took. What a failure leaves is dropped by the next one.
+
+    ``data`` are the calls that drop what belongs to a stage beside it; they are made before it goes.
 
     Raises:
         AnotherDeployError: a deploy of one of the pipelines is under way.
@@ -35,7 +38,8 @@ def destroy(
     for lock in destruction.locks:
         if is_alive(lock, account):
             raise AnotherDeployError("the pipeline", lock_of(lock))
-    calls = Calls(pool, total=len(destruction.objects) + 3 * len(destruction.graphs), progress=progress, pauses=pauses)
+    total = len(destruction.objects) + len(data) + 3 * len(destruction.graphs)
+    calls = Calls(pool, total=total, progress=progress, pauses=pauses)
     with ExitStack() as stack:
         holds = [
             _lock(root_of(tasks), destruction.locks, account, calls, stack) for tasks in destruction.graphs.values()
@@ -50,8 +54,11 @@ def destroy(
         try:
             for tasks in destruction.graphs.values():
                 _destroy_graph(tasks, account, calls)
-            for group in (destruction.functions, destruction.services, destruction.stages, destruction.pools):
+            for group in (destruction.functions, destruction.services):
                 calls.all(_dropping(one, account) for one in group)
+            calls.all(data)
+            for shared in (destruction.stages, destruction.pools):
+                calls.all(_dropping(one, account) for one in shared)
         except AccountError as cause:
             raise AccountError(
                 f"{cause.message}\nnot everything was dropped ({calls.done} calls were made)",

@@ -116,6 +116,13 @@ def runs_there(
     ]
 
 
+def tables_of_runs(storage: RunStorage, pipelines: Iterable[str]) -> list[str]:
+    """Return the tables that hold datasets of these pipelines, and of those that have a folder on the stage, by name."""
+    mine = {*pipelines, *(file.path.partition("/")[0] for file in storage.files())}
+    owned = ((table.name, run_of(table)) for table in storage.tables())
+    return sorted(name for name, whose in owned if whose is not None and whose[0] in mine)
+
+
 def run_of(table: NotedTable) -> tuple[str, str] | None:
     """Return pipeline and run of a table, by the comment that a dataset's table carries; None for any other.
 

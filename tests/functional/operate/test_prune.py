@@ -169,3 +169,17 @@ def test_a_run_that_goes_on_stays_with_all_it_has(keeper: Keeper) -> None:
     assert {keeper.real, going_on} == keeper.folders
     keeper.rows(f"REMOVE @MLOPS_DATA/sales/{going_on}/")
     keeper.rows(f"DROP TABLE {keeper.table(going_on)}")
+
+
+def test_a_destroy_with_its_data_drops_the_tables_of_runs_and_no_others(keeper: Keeper) -> None:
+    keeper.copied("last-of-all", 40)
+    keeper.rows("CREATE TABLE IF NOT EXISTS ORDERS (A INT)")
+
+    kept = keeper.json("destroy", "--dry-run")
+    shown = keeper.json("destroy", "--data", "--dry-run")
+    gone = [one["name"] for one in shown["objects"] if one["kind"] == "table"]
+
+    assert [one for one in kept["objects"] if one["kind"] == "table"] == []
+    assert sorted(gone) == sorted([keeper.table("last-of-all"), keeper.table(keeper.real)])
+    assert keeper.tables >= {*gone, "ORDERS"}
+    keeper.prune("--keep", "1", "--yes")

@@ -14,6 +14,7 @@ from mlops.deploy import destroying
 from mlops.deploy import lock as locks
 from mlops.deploy.account import UnreachableError
 from mlops.deploy.applying import apply
+from mlops.deploy.calls import Call
 from mlops.deploy.destroying import destroy
 from mlops.deploy.destruction import Destruction, survey_of_destruction
 from mlops.deploy.in_memory import InMemoryAccount
@@ -104,6 +105,17 @@ def test_wherever_a_destroy_fails_the_next_one_ends_with_nothing_left(threads, w
         destroy(surveyed(account, threads, "churn", with_pools=True, with_data=True), account, threads)
         assert names(account) == {"CHURN$ALIEN", "IMAGES"}, number
     assert number > 15
+
+
+def test_what_belongs_to_a_stage_goes_before_it_and_after_the_tasks(account, threads):
+    data = [Call("drop table T", lambda: account.calls.append("drop table T"))]
+    found = surveyed(account, threads, None, with_data=True)
+    account.calls.clear()
+
+    destroy(found, account, threads, data=data)
+
+    order = [account.calls.index(call) for call in ("drop Task CHURN", "drop table T", "drop Stage DATA")]
+    assert order == sorted(order)
 
 
 def test_a_lock_whose_answer_was_lost_is_its_own_and_no_other_deploy(account, threads):
