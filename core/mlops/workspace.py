@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from mlops.errors import MlopsError, RunError
+from mlops.errors import MlopsError, ProjectError, RunError
 from mlops.project import Project
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Workspace:
     ) -> None:
         given = {"target": target, "services": services, "run.executor": executor, "run.max_workers": max_workers}
         self._folder = os.path.abspath(folder or os.getcwd())
+        if not os.path.isdir(self._folder):
+            raise ProjectError(f"there is no folder {self._folder!r}", hint="give that of a project, or one below it")
         self._flags: dict[str, object] = {name: value for name, value in given.items() if value is not None}
         self._connection = connection
         self._stack = ExitStack()

@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from mlops import Outcome, RunFailedError, Workspace
-from mlops.errors import ParameterError, RunError, UnknownNameError
+from mlops.errors import ParameterError, ProjectError, RunError, UnknownNameError
 
 MODULE = '''
 from mlops import Context, Pipeline, node
@@ -148,6 +148,11 @@ def test_an_error_shows_its_mend_where_python_prints_it(workspace, call, kind, t
     assert told in str(caught.value.hint)
     assert caught.value.__notes__ == [f"hint: {caught.value.hint}"]
     assert told in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ProjectError, match="there is no folder"):
+        Workspace(tmp_path / "nowhere")
 
 
 def test_a_dataset_that_no_run_has_is_told_with_the_closest_name(workspace):

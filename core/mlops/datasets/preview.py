@@ -59,6 +59,9 @@ def preview(path: Path, record: DatasetRecord, rows: int = 10) -> Preview:
     except ModuleNotFoundError as cause:
         problem = f"cannot be shown without {cause.name}, which is not installed"
         raise DatasetError(dataset=record.name, problem=problem, hint=f"pip install {cause.name}") from cause
+    except FileNotFoundError as cause:
+        problem, hint = f"its file {str(path)!r} is gone", "make it again: mlops run PIPELINE --resume RUN"
+        raise DatasetError(dataset=record.name, problem=problem, hint=hint) from cause
     except Exception as cause:  # each format's reader has errors of its own
         raise DatasetError(dataset=record.name, problem=f"cannot be shown: {cause}") from cause
 

@@ -144,6 +144,8 @@ def _metrics(run: RunOutcome) -> dict[tuple[str, str], object]:
 
 
 def _code(sides: Sequence[Side]) -> tuple[Row, ...]:
+    if not all(side.outcome.run.versions for side in sides):
+        return ()  # Snowflake does not tell which code ran before the last deployment
     return tuple(
         _with_hashes(row, [side.code.get(row.name, "") for side in sides])
         for row in _rows(sides, lambda side: {("", name): one for name, one in side.outcome.run.versions.items()})

@@ -120,9 +120,20 @@ def test_signs_that_steer_a_terminal_are_not_printed(store: FileStore, tmp_path:
 
 
 @pytest.mark.parametrize("value", [pandas.DataFrame({"a": [1]}), {"a": 1}, numpy.ones(3), b"abc"])
-def test_a_file_that_is_gone_or_cut_off_is_an_error_of_its_dataset(store: FileStore, value: object) -> None:
+def test_a_file_that_is_gone_is_an_error_of_its_dataset_with_a_mend(store: FileStore, value: object) -> None:
     record = store.write("dataset", value)
     os.unlink(store.path(record))
+
+    with pytest.raises(DatasetError, match=r"'dataset': its file .* is gone") as caught:
+        preview(Path(store.path(record)), record)
+
+    assert "--resume" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("value", [pandas.DataFrame({"a": [1]}), {"a": 1}, numpy.ones(3)])
+def test_a_file_that_is_cut_off_is_an_error_of_its_dataset(store: FileStore, value: object) -> None:
+    record = store.write("dataset", value)
+    os.truncate(store.path(record), 3)
 
     with pytest.raises(DatasetError, match="'dataset': cannot be shown"):
         preview(Path(store.path(record)), record)

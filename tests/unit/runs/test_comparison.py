@@ -6,6 +6,7 @@ import math
 
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from mlops.context import Metric
 from mlops.errors import RunError
@@ -63,6 +64,12 @@ def test_other_code_of_one_version_is_a_difference_and_no_hash_is_shown_without_
 
     assert row(same.code, "team").values == ("1.0", "1.0")
     assert row(other.code, "team").values == ("1.0 (c1)", "1.0 (c2)")
+
+
+def test_code_that_is_not_known_of_a_run_is_not_compared():
+    unknown = replace(run("b"), run=replace(run("b").run, versions={}))
+
+    assert compare([Side(run()), Side(unknown)]).code == ()
 
 
 def test_credentials_are_hidden():
