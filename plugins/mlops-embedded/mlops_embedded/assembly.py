@@ -21,6 +21,7 @@ STATEMENT_MODULES = (
     "mlops_embedded.sql.file_formats",
     "mlops_embedded.sql.staged_queries",
     "mlops_embedded.sql.copy",
+    "mlops_embedded.sql.user_function_statements",
     "mlops_embedded.sql.user_functions",
     "mlops_embedded.scripting.procedure_statements",
     "mlops_embedded.sql.information_schema",
