@@ -79,18 +79,46 @@ def show_node(name: str, as_json: bool) -> None:
         return
     click.echo(click.style(node.full_name, bold=True) + (f"\n  {node.description}" if node.description else ""))
     click.echo(f"  from       {node.origin.distribution} {node.origin.version} ({node.origin.source})")
-    click.echo(f"  reads      {', '.join(node.datasets) or 'nothing'}")
-    click.echo(f"  writes     {', '.join(node.outputs) or 'nothing'}")
+    reads = [_typed(name, node.input_types.get(name)) for name in node.datasets]
+    writes = [_typed(name, next(iter(node.output_types.get(name, ())), None)) for name in node.outputs]
+    click.echo(f"  reads      {', '.join(reads) or 'nothing'}")
+    click.echo(f"  writes     {', '.join(writes) or 'nothing'}")
     click.echo(f"  services   {', '.join(node.services) or 'none'}")
     click.echo(f"  pipelines  {', '.join(registry.pipelines_of(node)) or 'none'}")
     click.echo(f"  resources  {node.resources.cpu:g} cpu, {node.resources.memory}, {node.resources.gpu} gpu")
     click.echo(f"  timeout    {node.timeout or 'none'}, retries {node.retries.count}")
+    for what, said in _more(node):
+        click.echo(f"  {what:<10} {said}")
     if node.parameters:
         click.echo("  parameters")
         for parameter in node.parameters:
             click.echo(f"    {parameter.name}: {parameter.type or 'anything'} = {parameter.default!r}")
     elif node.open_inputs:
         click.echo("  parameters any: it takes the mapping 'inputs'")
+
+
+def _typed(name: str, kind: str | None) -> str:
+    return name if kind is None else f"{name} ({kind.removeprefix('builtins.')})"
+
+
+def _more(node: Node) -> list[tuple[str, str]]:
+    """Return what a node says beside what all nodes do, as it is shown."""
+    said: list[tuple[str, str]] = []
+    if node.after:
+        said.append(("after", ", ".join(node.after)))
+    if node.partitions is not None:
+        key = f" by {node.partitions.key}" if node.partitions.key else ""
+        said.append(("partitions", f"{node.partitions.count}{key}"))
+    if node.group is not None:
+        said.append(("group", node.group))
+    if node.storage:
+        said.append(("storage", ", ".join(f"{name} as {where}" for name, where in node.storage.items())))
+    if node.serving is not None:
+        ports = ", ".join(f"{one.name} {one.port}" for one in node.serving.endpoints)
+        said.append(("serves", ports + (f", function {node.serving.function}" if node.serving.function else "")))
+    if node.deterministic:
+        said.append(("repeats", "deterministic: equal inputs and parameters give equal outputs"))
+    return said
 
 
 def node_rows(registry: Registry) -> list[dict[str, Any]]:  # Any: JSON
@@ -128,6 +156,8 @@ def node_row(node: Node, pipelines: tuple[str, ...]) -> dict[str, Any]:  # Any: 
         "description": node.description,
         "inputs": list(node.datasets),
         "outputs": list(node.outputs),
+        "input_types": dict(node.input_types),
+        "output_types": {name: kinds[0] for name, kinds in node.output_types.items() if kinds},
         "params": {
             parameter.name: {"type": parameter.type or "Any", "default": parameter.default}
             for parameter in node.parameters
@@ -136,6 +166,12 @@ def node_row(node: Node, pipelines: tuple[str, ...]) -> dict[str, Any]:  # Any: 
         "resources": {"cpu": node.resources.cpu, "memory": node.resources.memory, "gpu": node.resources.gpu},
         "timeout": None if node.timeout is None else node.timeout.total_seconds(),
         "retries": node.retries.count,
+        "after": list(node.after),
+        "group": node.group,
+        "partitions": None if node.partitions is None else {"count": node.partitions.count, "key": node.partitions.key},
+        "storage": dict(node.storage),
+        "serving": node.serving is not None,
+        "deterministic": node.deterministic,
         "pipelines": list(pipelines),
         "status": "ok",
     }
