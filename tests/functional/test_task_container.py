@@ -301,13 +301,15 @@ def test_a_replica_that_falls_silent_is_named_and_not_waited_for_any_longer(acco
 
     os.kill(pid, signal.SIGSTOP)
     try:
-        while not (errors := [one["body"] for one in account.log(job) if one["severity_text"] == "ERROR"]):
+        while not (errors := [one for one in account.log(job) if one["severity_text"] == "ERROR"]):
             assert time.monotonic() < until, "the first replica still waits"
             time.sleep(0.05)
     finally:
         os.kill(pid, signal.SIGCONT)
 
-    assert errors == ["replica 1 of 2 of node 'lagging' gave no sign of life for 2.0 s"]
+    [error] = errors
+    assert error["body"] == "replica 1 of 2 of node 'lagging' gave no sign of life for 2.0 s"
+    assert error["attributes"]["mlops.exit_code"] == 10
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from mlops.container.replica_error import ReplicaError
 from mlops.container.signs import Watch, sign_path
 from mlops.datasets.whole_file import WholeFile, read_whole
-from mlops.errors import RunError
 from mlops.quantities import duration
 from mlops.runs.order import Order
 from mlops.runs.replicas import fits, part_folder
@@ -66,7 +66,7 @@ def wait_for_parts(
     ``tell`` is given once a minute what is waited for. After ``patience`` seconds without a sign a replica is given up.
 
     Raises:
-        RunError: a replica of this job has failed, was killed, or did not start.
+        ReplicaError: a replica of this job has failed, was killed, or did not start.
     """
     missing = set(range(order.replica_count))
     watch = Watch(order, shared, job)
@@ -81,7 +81,7 @@ def wait_for_parts(
                 missing.discard(index)
                 watch.came(waited)
             elif problem := _failure(folder, order, job):
-                raise RunError(
+                raise ReplicaError(
                     f"replica {index} of {order.replica_count} of node {order.node.name!r} failed: {problem}",
                     hint="see its own log; a retry runs it again and keeps the parts of the others",
                 )
@@ -109,13 +109,13 @@ def _give_up(order: Order, silent: list[int], absent: list[int], patience: float
     of = f"of {order.replica_count} of node {order.node.name!r}"
     one = "MLOPS_REPLICA_PATIENCE says how many seconds to wait"
     if silent:
-        raise RunError(
+        raise ReplicaError(
             f"{_named(silent)} {of} gave no sign of life for {duration(patience)}",
             hint="it was killed: see its own log, and its memory; a retry runs it again and keeps the parts of the others. "
             + one,
         )
     if absent:
-        raise RunError(
+        raise ReplicaError(
             f"{_named(absent)} {of} did not start, and nothing was heard of any other for {duration(patience)}",
             hint="has the compute pool room for them (max_nodes)? A retry keeps the parts of the others. " + one,
         )

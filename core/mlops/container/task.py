@@ -235,7 +235,7 @@ def _gathered(order: Order, outcome: NodeOutcome, work: _Work) -> NodeOutcome:
     """Return the outcome of the whole node where this is the replica that gathers, otherwise that of this one.
 
     Raises:
-        RunError: another replica has failed.
+        ReplicaError: another replica has failed, was killed, or did not start.
     """
     if order.replica_count == 1 or order.replica_index > 0:
         return outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops.container.replica_error import ReplicaError
 from mlops.container.skew import VersionSkewError
 from mlops.errors import (
     AmbiguousNodeError,
@@ -23,6 +24,7 @@ STOPPED = 143
 
 _OF_ERRORS: tuple[tuple[type[MlopsError], int], ...] = (
     (VersionSkewError, VERSION_SKEW),
+    (ReplicaError, NODE_RAISED),
     (AuthenticationError, AUTHENTICATION),
     (PluginError, NOT_LOADABLE),
     (UnknownNameError, NOT_LOADABLE),
