@@ -33,7 +33,7 @@ def graph() -> Graph:
 
 
 def test_a_credential_is_no_parameter_of_a_run(graph: Graph, deployed: DeployedPipeline) -> None:
-    with pytest.raises(ParameterError, match="named like a credential") as caught:
+    with pytest.raises(ParameterError, match="looks like a credential") as caught:
         config_of(graph, deployed, {"api_key": "hunter2"})
 
     assert "hunter2" not in f"{caught.value}{caught.value.hint}"
