@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -198,6 +200,38 @@ def test_only_below_the_data_folder_anything_is_removed_whatever_a_record_says(k
     answer = kept.prune("--keep", "1", "--yes")
 
     assert (answer["removed"], elsewhere.exists(), len(kept.recorded)) == (1, True, 1)
+
+
+def test_a_run_on_another_disk_is_removed_where_it_is(kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    old, newest = kept.made(9, first=[1]), kept.made(1)
+    (kept.data / "churn").rename(tmp_path / "disk")
+    (kept.data / "churn").symlink_to(tmp_path / "disk")
+
+    def across(source: str, target: str) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link", source)
+
+    monkeypatch.setattr(os, "rename", across)
+    kept.prune("--keep", "1", "--yes")
+
+    assert (old in kept.recorded, [one.name for one in (tmp_path / "disk").iterdir()]) == (False, [newest])
+
+
+@pytest.mark.parametrize(("pipeline", "run_id"), [("..", "precious"), ("churn/..", "../precious"), (".mlops", "locks")])
+def test_a_record_that_leads_elsewhere_is_left_alone(kept: Kept, tmp_path: Path, pipeline: str, run_id: str):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    kept.made(1)
+    with RunRecords(kept.data) as records:
+        for name, days in (("20200101-000000-aaaaaa", 2), (run_id, 1)):
+            records.begin(RunInfo(name, pipeline, "", days), ["kit:make"])
+            records.end(name, State.FAILED)
+
+    stays = kept.stays("--older-than", "1d")
+    kept.prune("--older-than", "1d", "--yes")
+
+    assert stays[run_id] == "its record names a folder that is none of a run"
+    assert precious.exists()
+    assert kept.data.joinpath(".mlops", "runs.db").exists()
 
 
 def test_a_link_in_the_place_of_a_run_is_no_way_out_of_the_data_folder(kept: Kept, tmp_path: Path):

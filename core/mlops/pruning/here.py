@@ -6,6 +6,7 @@ to ``data/.mlops/removed``, then its record, and then the files. So a folder is 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ RUN_ID = re.compile(r"(\d{8}-\d{6})-[0-9a-f]{6}\Z")
 """What ``new_run_id`` makes."""
 
 RUNNING = "it is running"
+ELSEWHERE = "its record names a folder that is none of a run"
 Drop = Callable[[StoredRun], None]
 """Drops the tables of a run, or raises."""
 
@@ -55,7 +57,8 @@ def runs_here(data: str, *, pipeline: str | None = None) -> list[StoredRun]:
         if run_id not in found:
             held = RUNNING if is_alive(data, run_id) else ""
             found[run_id] = StoredRun(run_id, its_pipeline, None, _begun(run_id), held=held)
-    return [_measured(data, run) for run in found.values() if pipeline in (None, run.pipeline)]
+    runs = [run for run in found.values() if pipeline in (None, run.pipeline)]
+    return [_measured(data, run) if _is_below(data, run) else replace(run, held=ELSEWHERE) for run in runs]
 
 
 def spared(data: str, choices: Sequence[Choice], everything: Iterable[StoredRun]) -> list[Choice]:
@@ -136,12 +139,21 @@ def _remove(data: str, run: StoredRun, drop: Drop) -> None:
             with suppress(FileNotFoundError):  # it was removed by hand, or has written nothing
                 os.rename(folder, os.path.join(removed, run.run_id))
         except OSError as cause:
-            raise RunError(f"{folder!r} cannot be removed: {cause.strerror}", hint="see its permissions") from cause
+            if cause.errno != errno.EXDEV:  # its pipeline's folder is a link to another disk
+                raise RunError(f"{folder!r} cannot be removed: {cause.strerror}", hint="see its permissions") from cause
+            _remove_in_place(folder)
         _forget(data, run.run_id)
         remove_lock(data, run.run_id)
     _empty_removed(data)
     with suppress(OSError):  # it holds other runs
         os.rmdir(os.path.dirname(folder))
+
+
+def _remove_in_place(folder: str) -> None:
+    """Remove a folder that cannot be taken away whole: its manifests first, without which there is no dataset."""
+    for manifest in Path(folder).glob(f"*{MANIFEST_SUFFIX}"):
+        manifest.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _forget(data: str, run_id: str) -> None:
@@ -170,6 +182,12 @@ def _removed(data: str) -> str:
 def _folder(data: str, run: StoredRun) -> str:
     """Return the folder of a run: always under the data folder, whatever its record says."""
     return os.path.join(data, run.pipeline, run.run_id)
+
+
+def _is_below(data: str, run: StoredRun) -> bool:
+    """Whether the folder of a run is one of a pipeline's folder in the data folder; a record may have been changed by hand."""
+    folder = os.path.normpath(_folder(data, run))
+    return os.path.dirname(os.path.dirname(folder)) == os.path.normpath(data) and not run.pipeline.startswith(".")
 
 
 def _folders(data: str) -> Iterator[tuple[str, str]]:
