@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Sized
+from functools import lru_cache
 
 HIDDEN = "***"
 """What stands in the place of a credential."""
@@ -14,22 +15,25 @@ _CERTAIN = (
     rf"(?:PASSWORD|PASSWD|PASSPHRASE|{_BEGINS}(?:PWD|PASSCODE|SECRET|CREDENTIALS?|PRIVATE[_-]?KEY|API[_-]?KEY|ACCESS[_-]?KEY"
     r"|CONNECTION[_-]?STRING))"
 )
-_CREDENTIAL = rf"(?:{_CERTAIN}|{_BEGINS}TOKEN){_ENDS}"
-_SECRET = re.compile(
+_CREDENTIAL = rf"(?i)(?:{_CERTAIN}|{_BEGINS}TOKEN){_ENDS}"
+_EVEN_A_NUMBER = rf"(?i){_CERTAIN}$"
+_SECRET = (
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]{10,}\.|\bAKIA[0-9A-Z]{16}\b|\bghp_\w{30,}|\bver:\d-hint:\d+-"
     r"|://[^/\s:@]+:[^/\s@]+@"
 )
-_EVEN_A_NUMBER = rf"{_CERTAIN}$"  # both are compiled when the first name is looked at, if there is one
+_MARKS = ("-----BEGIN ", "eyJ", "AKIA", "ghp_", "ver:", "://")
+"""One of these is in whatever ``_SECRET`` matches. Patterns are compiled when they are needed, which most runs do not."""
 
 
+@lru_cache(maxsize=4096)
 def looks_like_a_credential(name: str) -> bool:
     """Tell whether a variable or parameter of this name holds what nobody should read."""
-    return bool(re.search(_CREDENTIAL, name, re.IGNORECASE))
+    return re.search(_CREDENTIAL, name) is not None
 
 
 def looks_like_a_secret(text: str) -> bool:
     """Tell whether a text is a private key, a token of a well-known form, or an address with a password in it."""
-    return bool(_SECRET.search(text))
+    return any(mark in text for mark in _MARKS) and re.search(_SECRET, text) is not None
 
 
 def is_credential_on_a_command_line(words: Sequence[str], at: int) -> bool:
@@ -52,7 +56,8 @@ def holds_a_credential(name: str, value: object) -> bool:
     which leaves out a ``password_length`` and, since they are counted, every kind of ``max_token``.
     """
     if isinstance(value, (bool, int, float)):
-        return bool(value) and not isinstance(value, bool) and bool(re.search(_EVEN_A_NUMBER, name, re.IGNORECASE))
+        counted = isinstance(value, bool) or not value or not looks_like_a_credential(name)
+        return not counted and re.search(_EVEN_A_NUMBER, name) is not None
     if isinstance(value, str) and looks_like_a_secret(value):
         return True
     empty = value is None or (isinstance(value, Sized) and len(value) == 0)
