@@ -17,9 +17,9 @@ ROOMS = (
     (640, 120, 280, 118, "deploy/  operate/", ("plan, apply, destroy", "status, trigger, retry, logs,", "grants, doctor"), "wing"),
     (640, 278, 280, 92, "snowflake/", ("the only room that imports the SDK,", "behind protocols of the wings"), "edge"),
     (40, 278, 280, 92, "datasets/", ("values as files and tables,", "committed by manifest"), "ground"),
-    (340, 278, 280, 92, "graph · registry", ("edges from datasets; every problem", "of a pipeline in one message"), "ground"),
+    (340, 278, 280, 92, "registry · resolution · graph", ("edges from datasets; every problem", "of a pipeline in one message"), "ground"),
     (40, 406, 280, 92, "plugins/", ("hook specifications, discovery", "and its cache, guests kept apart"), "ground"),
-    (340, 406, 280, 92, "nodes · parameters · pipeline", ("settings · targets · context · errors", "the ground floor"), "ground"),
+    (340, 406, 280, 92, "nodes · parameters · pipeline", ("configuration/ · context · errors", "the ground floor"), "ground"),
     (40, 534, 580, 84, "packages that you pip install", ("nodes, pipelines, hooks, serializers and commands through entry points:", "mlops-churn, your own, …"), "guest"),
     (640, 406, 280, 212, "a Snowflake", ("an account, or mlops-embedded:", "SQL and REST on DuckDB,", "tasks and jobs that really run;", "the same clients, unmodified"), "guest"),
 )  # fmt: skip
