@@ -5,8 +5,6 @@ What is kept is the hash of its JSON by scrypt, with a salt of its own: slow to 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 
@@ -34,6 +32,9 @@ def is_same(kept: str, value: object) -> bool:
 
 
 def _kept(value: object, salt: bytes) -> str:
+    import hashlib
+    import json  # few runs have a credential to keep
+
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
     digest = hashlib.scrypt(text.encode(errors="surrogatepass"), salt=salt, n=_COST, r=_BLOCK, p=_LANES, dklen=_BYTES)
     return f"{_SCRYPT}:{salt.hex()}:{digest.hex()}"
