@@ -16,8 +16,8 @@ from mlops.datasets.plain import decode_plain, encode_plain
 from mlops.datasets.serializer import UnstorableError
 from mlops.errors import RunError
 
-SCHEMA = 1
-"""Version of the manifest's form. A reader refuses newer ones."""
+SCHEMA = 2
+"""Version of the manifest's form. A reader refuses newer ones. Only a manifest with ``hidden`` needs the second."""
 
 _SEAL = b', "sha256": "'
 _SEALED_LENGTH = len(_SEAL) + 64 + len(b'"}\n')
@@ -61,7 +61,7 @@ class Manifest:
     metrics: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
     attempt: int = 1
     hidden: Mapping[str, str] = field(default_factory=dict)
-    schema: int = SCHEMA
+    schema: int = 1
 
     def to_json(self) -> bytes:
         """Return the content of the manifest file: one JSON object on one line, sealed by its hash.

@@ -126,7 +126,7 @@ class Attempt:
         store = self._stores.at(order.folder)  # until here nothing of mlops.datasets need be imported
         records = tuple(store.write(name, one, storage=node.storage.get(name, "file")) for name, one in values.items())
         from mlops.datasets.hidden import without_credentials
-        from mlops.datasets.manifest import Manifest
+        from mlops.datasets.manifest import SCHEMA, Manifest
 
         parameters, hidden = without_credentials(order.parameters)
         store.commit(
@@ -137,6 +137,7 @@ class Attempt:
                 fingerprint="",
                 parameters=parameters,
                 hidden=hidden,
+                schema=SCHEMA if hidden else 1,
                 inputs={dataset: source.sha256 for dataset, source in order.inputs.items()},
                 outputs=records,
                 metrics={metric.name: metric.value for metric in self.metrics},
