@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from mlops.compile.objects import Deployment, Service, ServiceFunction
 from mlops.compile.other_roles import caller_privileges
-from mlops.compile.privileges import SERVICE_ROLE
 from mlops.deploy.account import Held
 from mlops.deploy.applying import apply
 from mlops.deploy.destroying import destroy
@@ -133,10 +132,14 @@ def test_a_function_of_other_arguments_takes_the_place_of_ours_and_leaves_that_o
     session.rows("CREATE ROLE SCORE_READER")
     service = Service("SCORING", "x:score", "SCORERS", SCORING)
     deployment = replace(OLD, database="EMBEDDED", schema="PUBLIC", services=(service,))
-    given = [one for one in caller_privileges(deployment) if one.kind == SERVICE_ROLE]
+    account.put(function, first)
+    given = caller_privileges(replace(deployment, functions=(function,)))
     for one in given:
         session.rows(one.grant("SCORE_READER"))
-    assert [one.name for one in given] == ["EMBEDDED.PUBLIC.SCORING!ALL_ENDPOINTS_USAGE"]
+    assert [one.name for one in given][2:] == [
+        "EMBEDDED.PUBLIC.SCORE(FLOAT)", "EMBEDDED.PUBLIC.SCORING!ALL_ENDPOINTS_USAGE",
+    ]  # fmt: skip
+    account.drop(ServiceFunction, "SCORE")
     session.rows("DROP SERVICE EMBEDDED.PUBLIC.SCORING")
     session.close()
 

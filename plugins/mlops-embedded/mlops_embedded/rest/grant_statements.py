@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mlops_embedded.catalog import ObjectName
 from mlops_embedded.catalog.future_grants import FutureGrant, future_grants, grant_future, revoke_future
 from mlops_embedded.catalog.grants import Grant, Grantee, Securable, grants_on, grants_to
 from mlops_embedded.errors import syntax_error, unknown_here
@@ -19,6 +20,8 @@ from mlops_embedded.rest.privileges import (
     take_role,
 )
 from mlops_embedded.sql.dispatch import statement
+from mlops_embedded.sql.functions import split_arguments
+from mlops_embedded.sql.python_types import signature_type
 from mlops_embedded.sql.results import Rowset, Status
 from mlops_embedded.sql.session import Session
 from mlops_embedded.sql.statement import Reader, Statement
@@ -132,9 +135,18 @@ def _read_object(session: Session, reader: Reader) -> Securable:
     # the longest kind first: DYNAMIC TABLE before TABLE would start elsewhere, COMPUTE POOL is two words
     for kind in sorted(PRIVILEGES, key=len, reverse=True):
         if reader.accept(*kind.split()):
-            return securable(session, kind, reader.name())
+            return _read_function(session, reader) if kind == "FUNCTION" else securable(session, kind, reader.name())
     token = reader.peek()
     raise unknown_here(f"grants on {token.text if token else 'nothing'}")
+
+
+def _read_function(session: Session, reader: Reader) -> Securable:
+    """Read a function with the types of its arguments, which are part of its name."""
+    name = session.resolve(reader.name(), "GRANT")
+    types = [signature_type(reader.text_of(each)).written for each in split_arguments(reader.parenthesised())]
+    on = Securable("FUNCTION", ObjectName(name.database, name.schema, f"{name.name}({', '.join(types)})"))
+    owner_of(session, on)
+    return on
 
 
 def _read_grantee(reader: Reader) -> Grantee:

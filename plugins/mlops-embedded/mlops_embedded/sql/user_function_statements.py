@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlops_embedded.catalog import Document, quote
+from mlops_embedded.catalog.grants import Securable, forget_securable
 from mlops_embedded.errors import unknown_here
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import split_arguments
@@ -63,6 +64,7 @@ def _drop(session: Session, found: Statement, kind: str) -> Status:
     name, if_exists = read_dropped(session, found, kind)
     if not session.catalog.delete(kind.lower(), name, if_exists=if_exists):
         return Status(f"Drop statement executed successfully ({name.name} already dropped).")
+    forget_securable(session.catalog, Securable(kind, name))
     return Status(f"{name.name.partition('(')[0]} successfully dropped.")
 
 

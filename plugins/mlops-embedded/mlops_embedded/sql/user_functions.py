@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from mlops_embedded.catalog import Document
+from mlops_embedded.catalog.grants import Securable, require
 from mlops_embedded.errors import SnowflakeError, unknown_here
 from mlops_embedded.sql.functions import evaluate, query_rewrite, split_arguments
 from mlops_embedded.sql.python_types import signature_type
@@ -74,6 +75,7 @@ def _call_at(session: Session, found: Statement, index: int, names: set[str]) ->
     document = find(session, "function", parts, len(arguments))
     if document is None:
         return None
+    require(session.catalog, session.role, "USAGE", Securable("FUNCTION", document.name), document.body["owner"])
     texts = [found.text[a[0].start : a[-1].end] for a in arguments]
     texts += [d[2] for d in document.body["arguments"][len(texts) :]]
     if document.body["returns_table"] is not None:

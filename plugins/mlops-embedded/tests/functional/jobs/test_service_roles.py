@@ -94,3 +94,22 @@ def test_a_service_role_is_taken_back_and_goes_with_its_service(
 def test_what_is_not_there_is_not_granted(service: None, owner: Sql, named: str) -> None:
     with pytest.raises(ProgrammingError, match="does not exist"):
         owner(f"GRANT SERVICE ROLE {named}")
+
+
+@pytest.mark.embedded("Functions: USAGE on a function, by the types of its arguments, for those who call it")
+def test_a_function_is_called_by_who_may_use_it(owner: Sql, embedded_snowflake: EmbeddedSnowflake) -> None:
+    owner("CREATE OR REPLACE FUNCTION TWICE(X INT) RETURNS INT AS 'X * 2'")
+    with snowflake.connector.connect(**{**embedded_snowflake.connection, "role": "CALLER"}) as connection:
+
+        def called() -> object:
+            return connection.cursor().execute("SELECT TWICE(21)").fetchone()[0]  # type: ignore[union-attr, index]
+
+        with pytest.raises(ProgrammingError, match="does not exist or not authorized"):
+            called()
+        owner("GRANT USAGE ON FUNCTION EMBEDDED.PUBLIC.TWICE(INT) TO ROLE CALLER")
+        assert called() == 42
+        owner("REVOKE USAGE ON FUNCTION TWICE(INT) FROM ROLE CALLER")
+        with pytest.raises(ProgrammingError, match="does not exist or not authorized"):
+            called()
+    with pytest.raises(ProgrammingError, match="does not exist"):
+        owner("GRANT USAGE ON FUNCTION TWICE(VARCHAR) TO ROLE CALLER")
