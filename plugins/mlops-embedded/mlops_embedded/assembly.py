@@ -13,6 +13,7 @@ from mlops_embedded.background import Service
 
 STATEMENT_MODULES = (
     "mlops_embedded.sql.session_statements",
+    "mlops_embedded.sql.system_functions",
     "mlops_embedded.scripting.statements",
     "mlops_embedded.sql.namespaces",
     "mlops_embedded.sql.tables",

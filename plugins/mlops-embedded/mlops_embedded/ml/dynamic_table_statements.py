@@ -105,11 +105,12 @@ def _clauses(session: Session, reader: Reader) -> dict[str, Any]:
 def _property(session: Session, reader: Reader) -> dict[str, Any]:
     """Read one `KEY = value` of CREATE or of ALTER ... SET."""
     key = reader.accept_any(
-        ("TARGET_LAG", "WAREHOUSE", "INITIALIZATION_WAREHOUSE", "REFRESH_MODE", "INITIALIZE", "COMMENT")
+        ("TARGET_LAG", "LAG", "WAREHOUSE", "INITIALIZATION_WAREHOUSE", "REFRESH_MODE", "INITIALIZE", "COMMENT")
     )
     if key is None:
         raise unknown_here(f"the clause {reader.next().text!r} of dynamic tables")
     reader.expect("=")
+    key = "TARGET_LAG" if key == "LAG" else key  # Snowpark's create_or_replace_dynamic_table writes LAG
     if key == "COMMENT":
         return {"comment": reader.string()}
     value = reader.value() if key == "TARGET_LAG" else reader.identifier()

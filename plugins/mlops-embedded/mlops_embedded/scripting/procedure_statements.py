@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import timedelta
 from typing import Any
 
-from mlops_embedded.catalog import Document
-from mlops_embedded.errors import does_not_exist
+from mlops_embedded.catalog import Document, normalize
+from mlops_embedded.errors import does_not_exist, syntax_error, unknown_here
 from mlops_embedded.scripting.procedures import call_procedure
 from mlops_embedded.sql.dispatch import statement
 from mlops_embedded.sql.functions import (
@@ -18,15 +19,15 @@ from mlops_embedded.sql.functions import (
     split_arguments,
 )
 from mlops_embedded.sql.python_types import signature_type
-from mlops_embedded.sql.results import Column, Data, Result, Rowset
+from mlops_embedded.sql.results import Column, Data, Result, Rewrite, Rowset
 from mlops_embedded.sql.session import Session
-from mlops_embedded.sql.signatures import find, import_paths
-from mlops_embedded.sql.statement import Statement
-from mlops_embedded.sql.user_functions import python_error
+from mlops_embedded.sql.signatures import find, import_paths, read_signature, stored
+from mlops_embedded.sql.statement import Reader, Statement
+from mlops_embedded.sql.user_code import python_error
 from mlops_embedded.sql.wire import column
 from mlops_embedded.workers import WorkerError
 
-_KINDS = {"FIXED": "fixed", "REAL": "real", "BOOLEAN": "boolean", "DECIMAL": "real"}
+_KINDS = {"FIXED": "fixed", "REAL": "real", "BOOLEAN": "boolean", "DECIMAL": "real", "BINARY": "binary"}
 
 
 @statement("CALL")
@@ -49,6 +50,33 @@ def call(session: Session, found: Statement) -> Result:
     value = scalar_call(session, name, arguments)
     kind = "boolean" if isinstance(value, bool) else "fixed" if isinstance(value, int) else "text"
     return Rowset((Column(parts[-1], kind),), ((value,),))
+
+
+@statement("WITH")
+def call_anonymous(session: Session, found: Statement) -> Result | Rewrite:
+    """WITH p AS PROCEDURE (...) ... CALL p(...): a procedure that lives as long as its call; every other WITH is a query."""
+    tokens = found.tokens
+    if len(tokens) < 4 or not (tokens[2].is_word("AS") and tokens[3].is_word("PROCEDURE")):
+        return Rewrite(found.text)
+    if session.describing:
+        return Rowset((Column(normalize(tokens[1].text), "text"),))
+    at = next((n for n in range(len(tokens) - 1, 3, -1) if tokens[n].is_word("CALL")), None)
+    if at is None:
+        raise syntax_error("syntax error: WITH ... AS PROCEDURE is not followed by a CALL")
+    definition = f"CREATE PROCEDURE {tokens[1].text} {found.text[tokens[4].start : tokens[at].start]}"
+    signature = read_signature(session, Statement.of(definition), "PROCEDURE")
+    document = stored(session, "procedure", signature, temporary=True)
+    reader = Reader(found, at + 1)
+    if reader.name() != (signature.name.name,):
+        raise syntax_error(f"syntax error: the CALL is not one of {signature.name.name}")
+    given = reader.parenthesised()
+    if reader.accept("INTO"):
+        raise unknown_here("CALL ... INTO outside of Snowflake Scripting")
+    reader.finish()
+    arguments = evaluate(session, signature.name.name, given, found.text)
+    if document.body["properties"]["language"] == "SQL":
+        return call_procedure(session, document, arguments)
+    return _run(session, document, arguments)
 
 
 def _run(session: Session, document: Document, arguments: Arguments) -> Rowset | Data:
@@ -81,7 +109,8 @@ def _run(session: Session, document: Document, arguments: Arguments) -> Rowset |
         session.duckdb.unregister("_procedure_rows")
         return Data(table, tuple(column(row[0], row[1]) for row in described))
     kind = "text" if body["returns"] == "TABLE" else _KINDS.get(signature_type(body["returns"]).kind, "text")
-    return Rowset((Column(body["function"], kind),), ((answer["value"],),))
+    value = answer["value"]
+    return Rowset((Column(body["function"], kind),), ((b64decode(value) if kind == "binary" and value else value,),))
 
 
 def _connection(session: Session) -> dict[str, Any]:

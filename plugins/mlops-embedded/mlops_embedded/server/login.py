@@ -70,6 +70,8 @@ def _login_answer(session: Session) -> dict[str, Any]:
         "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": 0,
         "CLIENT_TELEMETRY_ENABLED": False,
         "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "ARROW",
+        # without it Snowpark's threads share one cursor, and take each other's rows
+        "PYTHON_SNOWPARK_ENABLE_THREAD_SAFE_SESSION": True,
         "QUERY_RESULT_FORMAT": "ARROW",
         "SERVICE_NAME": "",
         "TIMEZONE": "Etc/UTC",

@@ -17,6 +17,7 @@ from fakesnow.transforms import show
 
 from mlops_embedded.catalog.identifiers import UNQUOTED
 from mlops_embedded.errors import syntax_error
+from mlops_embedded.sql import flatten
 
 _GLOBAL = "_fs_global"
 
@@ -53,6 +54,7 @@ class Engine:
             self._root.execute(f"ATTACH IF NOT EXISTS '{_sql_path(self._file(database))}' AS \"{database}\"")
             self._root.execute(info_schema.per_db_creation_sql(database))
             self._root.execute(macros.creation_sql(database))
+            self._root.execute(flatten.creation_sql(database))
             self._root.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"."PUBLIC"')
 
     def drop(self, database: str) -> None:

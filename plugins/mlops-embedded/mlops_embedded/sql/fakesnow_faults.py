@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import Expr, exp
 
+from mlops_embedded.sql.flatten import place_flatten
+
 if TYPE_CHECKING:
     pass
 
@@ -19,7 +21,9 @@ def before_transforms(expression: Expr) -> Expr:
         _sequence(each)
     for each in list(expression.find_all(exp.EQ, exp.NEQ, exp.In, exp.Like, exp.ILike)):
         _text_in_json(each)
-    return expression.transform(_binary, copy=False)
+    for each in list(expression.find_all(exp.RegexpReplace)):
+        _defaults_of_regexp_replace(each)
+    return expression.transform(_binary, copy=False).transform(place_flatten, copy=False)
 
 
 def _text_in_json(comparison: Expr) -> None:
@@ -31,6 +35,16 @@ def _text_in_json(comparison: Expr) -> None:
         texts = [each for each in others if isinstance(each, exp.Literal) and each.is_string]
         if isinstance(path, (exp.JSONExtract, exp.Bracket)) and texts and len(texts) == len(others):
             path.replace(exp.cast(path.copy(), exp.DType.TEXT))
+
+
+def _defaults_of_regexp_replace(call: exp.RegexpReplace) -> None:
+    """REGEXP_REPLACE(text, pattern, new, 1, 0, 'c') says what holds anyway; the transforms refuse every fourth argument."""
+    for name, default in (("modifiers", "c"), ("occurrence", "0"), ("position", "1")):
+        given = call.args.get(name)
+        if given is None or given.name == default:
+            call.args.pop(name, None)
+        else:
+            break
 
 
 def _sequence(call: Expr) -> None:

@@ -164,6 +164,8 @@ def _as_snowflake(error: duckdb.Error) -> SnowflakeError:
             )
         return SnowflakeError(f"Python Interpreter Error:\n{text}", code="100357", sqlstate="P0000")
     message = text.split("\n")[0]
+    if message.endswith(rewrites.DIVISION_BY_ZERO):
+        return SnowflakeError(rewrites.DIVISION_BY_ZERO, code="100051", sqlstate="22012")
     for pattern, code, sqlstate, sentence in _SENTENCES:
         if match := re.search(pattern, message):
             if code == "002140" and match[1].lower().startswith("system$"):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlops_embedded.sql.session import Session
 
 
+DIVISION_BY_ZERO = "Division by zero"
 Placement = Callable[["Session", Expr], None]
 _PLACEMENTS: list[Placement] = []
 
@@ -34,6 +35,9 @@ def apply(session: Session, expression: Expr) -> Expr:
     sum_up_hashes(expression)
     number_md5_halves(expression)
     number_values_columns(expression)
+    cross_joins_without_conditions(expression)
+    count_with_text(expression)
+    refuse_division_by_zero(expression)
     return expression
 
 
@@ -104,8 +108,14 @@ def qualify(session: Session, expression: Expr) -> None:
 
 
 def name_select_items(expression: Expr) -> None:
-    """Name unnamed columns of the outermost SELECT by their text, as Snowflake does: COUNT(*), not count_star()."""
-    select = expression
+    """Name unnamed columns by their text, as Snowflake does: COUNT(*), not count_star(); in queries of FROM too."""
+    _name_items(expression)
+    for query in expression.find_all(exp.Subquery):
+        if isinstance(query.parent, (exp.From, exp.Join)):
+            _name_items(query)
+
+
+def _name_items(select: Expr) -> None:
     while isinstance(select, (exp.SetOperation, exp.Subquery)):
         select = select.this
     if not isinstance(select, exp.Select):
@@ -177,3 +187,62 @@ def number_values_columns(expression: Expr) -> None:
             number = parameter.this.name if isinstance(parameter.this, exp.Expression) else str(parameter.this)
             if parameter.find_ancestor(exp.Select) is select and number.isdigit() and int(number) <= len(names):
                 parameter.replace(exp.column(exp.to_identifier(names[int(number) - 1], quoted=True)))
+
+
+def cross_joins_without_conditions(expression: Expr) -> None:
+    """`a INNER JOIN b` without ON pairs every row with every row; DuckDB's parser wants it called a CROSS JOIN."""
+    for join in expression.find_all(exp.Join):
+        args = join.args
+        if args.get("kind") == "INNER" and not (args.get("on") or args.get("using") or args.get("method")):
+            join.set("kind", "CROSS")
+
+
+_TEXT = (
+    exp.Substring,
+    exp.Trim,
+    exp.Left,
+    exp.Right,
+    exp.SplitPart,
+    exp.RegexpExtract,
+    exp.Upper,
+    exp.Lower,
+    exp.Replace,
+)
+
+
+def count_with_text(expression: Expr) -> None:
+    """`6 - SUBSTRING(v, 3)`: Snowflake reads a number in a text where one is needed; DuckDB has to be told."""
+    for parent in list(expression.find_all(exp.Sub, exp.Add, exp.Mul, exp.Div, exp.Neg)):
+        for name in ("this", "expression"):
+            operand = parent.args.get(name)
+            if isinstance(operand, Expr) and _is_text(operand):
+                operand.replace(exp.cast(operand.copy(), "double"))
+
+
+def _is_text(operand: Expr) -> bool:
+    """Whether an operand is a text function, or the name that this query or the one below gives to one."""
+    if isinstance(operand, _TEXT):
+        return True
+    select = operand.find_ancestor(exp.Select) if isinstance(operand, exp.Column) else None
+    if select is None:
+        return False
+    source = select.args.get("from_")
+    below = source.this.this if source is not None and isinstance(source.this, exp.Subquery) else None
+    items = [*select.expressions, *(below.expressions if isinstance(below, exp.Select) else ())]
+    wanted = stored(operand.this)
+    return any(
+        isinstance(item, exp.Alias) and stored(item.args["alias"]) == wanted and isinstance(item.this, _TEXT)
+        for item in items
+    )
+
+
+def refuse_division_by_zero(expression: Expr) -> None:
+    """`a / b` with b = 0 is an error in Snowflake; DuckDB answers infinity or NULL."""
+    for division in list(expression.find_all(exp.Div)):
+        divisor = division.expression
+        is_safe = isinstance(divisor, exp.Literal) and not divisor.is_string and float(divisor.name) != 0
+        if is_safe or division.args.get("safe"):
+            continue
+        zero = exp.EQ(this=exp.paren(divisor.copy()), expression=exp.Literal.number(0))
+        refused = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string(DIVISION_BY_ZERO)])
+        divisor.replace(exp.Case(ifs=[exp.If(this=zero, true=refused)], default=divisor.copy()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +11,14 @@ import pyarrow as pa
 
 from mlops_embedded.catalog import Document
 from mlops_embedded.catalog.grants import Securable, require
-from mlops_embedded.errors import SnowflakeError, unknown_here
-from mlops_embedded.sql.functions import evaluate, query_rewrite, split_arguments
+from mlops_embedded.sql import user_table_functions
+from mlops_embedded.sql.functions import query_rewrite, split_arguments
 from mlops_embedded.sql.python_types import signature_type
-from mlops_embedded.sql.results import Column, Data
 from mlops_embedded.sql.session import Session
-from mlops_embedded.sql.signatures import LANGUAGES, Signature, find, import_paths
+from mlops_embedded.sql.signatures import LANGUAGES, Signature, find
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.tokens import Kind, Token, closing, tokenize
-from mlops_embedded.workers import Worker, WorkerError
-
-_FACTORIES = "mlops_embedded.workers.python_functions"
+from mlops_embedded.sql.user_code import FACTORIES, code_of, fingerprint, worker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,12 @@ def _call_at(session: Session, found: Statement, index: int, names: set[str]) ->
     texts += [d[2] for d in document.body["arguments"][len(texts) :]]
     if document.body["returns_table"] is not None:
         inside = first >= 2 and tokens[first - 1].is_symbol("(") and tokens[first - 2].is_word("TABLE")
-        replacement = _table_rows(session, document, found, tokens[index + 2 : last])
+        if document.body["properties"]["language"] == "SQL":
+            replacement = _inlined(document, texts)
+        elif (rows := user_table_functions.over_rows(session, document, found, first, last, texts)) is not None:
+            return rows
+        else:
+            replacement = user_table_functions.over_constants(session, document, found, tokens[index + 2 : last])
         if inside:
             first, last = first - 2, last + 1
     elif document.body["properties"]["language"] == "SQL":
@@ -111,13 +112,16 @@ def _inlined(document: Document, texts: list[str]) -> str:
 
 def _python_call(session: Session, document: Document, texts: list[str]) -> str:
     name = _register(session, document)
-    call = f"{name}({', '.join(['1', *texts])})"
+    types = (signature_type(t) for _, t, _ in document.body["arguments"])
+    # ARRAY_CONSTRUCT(...) is a list of DuckDB's, and the function takes JSON
+    given = [f"TO_VARIANT({text})" if t.is_json else text for text, t in zip(texts, types, strict=True)]
+    call = f"{name}({', '.join(['1', *given])})"
     return f"PARSE_JSON({call})" if signature_type(document.body["returns"]).is_json else call
 
 
 def _register(session: Session, document: Document) -> str:
     """Make the function known to the session's DuckDB connection, once, and return its name there."""
-    code = "_UDF_" + _fingerprint(document)
+    code = "_UDF_" + fingerprint(document)
     foreign = FOREIGN_LANGUAGES.get(document.body["properties"]["language"])
     if foreign is not None:
         session.foreign_calls[code] = foreign.caller(session, document)
@@ -132,7 +136,7 @@ def _register(session: Session, document: Document) -> str:
             if foreign is not None:
                 return session.foreign_calls[code](table.select(range(1, table.num_columns)))
             worker = worker_of(session, document)
-            worker.load(code, f"{_FACTORIES}:scalar", _code(session, document, returns=returns.kind))
+            worker.load(code, f"{FACTORIES}:scalar", code_of(session, document, returns=returns.kind))
             _, result = worker.call(code, table)
             assert result is not None
             return result.column(0).combine_chunks()
@@ -147,63 +151,3 @@ def _register(session: Session, document: Document) -> str:
         )  # fmt: skip
         session.registered_functions.add(name)
     return name
-
-
-def worker_of(session: Session, document: Document) -> Worker:
-    """Return the worker for a function's code, which runs for the credential that created it and no other."""
-    if document.body["credential"] != session.principal.credential:
-        raise SnowflakeError(
-            f"{document.name} was created with another credential: its code does not run for this one",
-            code="003001",
-            sqlstate="42501",
-        )
-    return session.account.workers.get(f"functions:{session.principal.credential}")
-
-
-def _code(session: Session, document: Document, **more: Any) -> dict[str, Any]:
-    body = document.body
-    return {
-        "code": body["body"],
-        "handler": body["properties"]["handler"],
-        "imports": import_paths(session, document),
-        "types": [signature_type(t).kind for _, t, _ in body["arguments"]],
-        **more,
-    }
-
-
-def _fingerprint(document: Document) -> str:
-    return hashlib.sha256(f"{document.name} {document.created_on.timestamp()}".encode()).hexdigest()[:24].upper()
-
-
-def _table_rows(session: Session, document: Document, found: Statement, tokens: tuple[Token, ...]) -> str:
-    """Run a table function on its arguments, which must not depend on a row, and return the scratch table's name."""
-    body = document.body
-    if body["properties"]["language"] != "PYTHON":
-        raise unknown_here("table functions in SQL")
-    try:
-        values = evaluate(session, document.name.name, tokens, found.text).positional
-    except SnowflakeError as error:
-        if error.code != "000904":
-            raise
-        raise unknown_here("table functions whose arguments are columns of another table") from error
-    arrays = [pa.array([1])] + [pa.array([value]) for value in values]
-    columns = [(name, signature_type(t).kind) for name, t in body["returns_table"]]
-    name = "_UDTF_" + _fingerprint(document)
-    worker = worker_of(session, document)
-    try:
-        worker.load(name, f"{_FACTORIES}:table", _code(session, document, columns=columns))
-        _, result = worker.call(name, pa.Table.from_arrays(arrays, names=[f"_{n}" for n in range(len(arrays))]))
-    except WorkerError as error:
-        raise python_error(error, document) from error
-    assert result is not None
-    described = tuple(Column(n, "variant" if k in {"VARIANT", "ARRAY", "OBJECT"} else "text") for n, k in columns)
-    return session.scratch_table(Data(result, described))
-
-
-def python_error(error: WorkerError, document: Document) -> SnowflakeError:
-    """100357: what users' Python raised, with its own traceback."""
-    return SnowflakeError(
-        f"Python Interpreter Error:\n{error.traceback or error}\n in function {document.body['function']}",
-        code="100357",
-        sqlstate="P0000",
-    )

@@ -150,7 +150,7 @@ def _cell(value: Any) -> str | None:
         return f"{value.hour * 3600 + value.minute * 60 + value.second}.{value.microsecond:06d}000"
     if isinstance(value, (dict, list)):
         return json.dumps(value)
-    return value.hex() if isinstance(value, bytes) else str(value)
+    return value.hex().upper() if isinstance(value, bytes) else str(value)
 
 
 def as_rowset(data: Data, rowcount: int | None = None) -> Rowset:

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -183,3 +184,29 @@ def test_staged_files_are_dataframes(session: Session, tmp_path: Path) -> None:
     assert [tuple(r) for r in header] == [(1, "a")]
     assert objects == 2
     assert session.read.parquet("@READ/pq/").count() == 2
+
+
+@pytest.mark.embedded("Snowpark: one session from several threads")
+def test_threads_get_their_own_rows(session: Session) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda n: session.sql(f"SELECT {n}").collect()[0][0], range(12)))
+
+    assert found == list(range(12))
+
+
+@pytest.mark.embedded(
+    "Snowpark: join without a condition, regexp_replace, dynamic tables, unsigned and zoned pandas columns"
+)
+def test_what_snowpark_writes_is_understood(session: Session, people: str) -> None:
+    table = session.table(people)
+    pairs = table.join(session.create_dataframe([[7]], schema=["N"])).select("A", "N")
+    replaced = table.select(f_.regexp_replace("B", "[ab]", "c")).distinct().collect()
+    table.create_or_replace_dynamic_table("FRESH", warehouse="COMPUTE_WH", lag="1 hour")
+    frame = pd.DataFrame({"u": pd.Series([1, 2], dtype="uint8"), "t": pd.to_datetime(["2020-01-01", None], utc=True)})
+
+    assert sorted(map(tuple, pairs.collect())) == [(1, 7), (2, 7), (3, 7)]
+    assert [tuple(row) for row in replaced] == [("c",)]
+    assert session.table("FRESH").count() == 3
+    back = session.create_dataframe(frame).to_pandas()
+    assert back["u"].tolist() == [1, 2]
+    assert back["t"].isna().tolist() == [False, True]

@@ -98,16 +98,22 @@ def test_a_temporary_function_is_its_sessions_own(
             cursor.execute("SELECT MINE()")
 
 
-@pytest.mark.embedded("Honesty: a table function over another table's columns is refused and says so")
-def test_a_table_function_over_columns_is_refused(cursor: SnowflakeCursor) -> None:
+@pytest.mark.embedded("Functions: Python table functions on constants, and on the rows before them in FROM")
+def test_a_table_function_is_called_on_rows(cursor: SnowflakeCursor) -> None:
     cursor.execute(
         "CREATE OR REPLACE FUNCTION UPTO(N INT) RETURNS TABLE (I INT) LANGUAGE PYTHON RUNTIME_VERSION = 3.11 "
         "HANDLER = 'F' AS $$\nclass F:\n    def process(self, n):\n        yield from ((i,) for i in range(n))\n$$"
     )
+    rows = "(SELECT 2 AS N UNION ALL SELECT 1)"
 
     assert cursor.execute("SELECT SUM(I) FROM TABLE(UPTO(4))").fetchone() == (6,)
-    with pytest.raises(ProgrammingError, match="does not know table functions whose arguments are columns"):
-        cursor.execute("SELECT I FROM (SELECT 2 AS N) T, TABLE(UPTO(T.N))")
+    assert sorted(cursor.execute(f"SELECT T.N, I FROM {rows} T, TABLE(UPTO(T.N))").fetchall()) == [
+        (1, 0),
+        (2, 0),
+        (2, 1),
+    ]
+    renamed = f"SELECT SUM(F.X + S.N) FROM {rows} AS S CROSS JOIN TABLE(UPTO(N + 1) OVER (PARTITION BY N)) AS F (X)"
+    assert cursor.execute(f"{renamed} WHERE F.X > 0").fetchone() == ((1 + 1) + (1 + 2) + (2 + 2),)
 
 
 def test_text_inside_a_variant_is_compared_with_text(cursor: SnowflakeCursor) -> None:

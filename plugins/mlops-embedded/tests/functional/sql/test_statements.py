@@ -392,3 +392,46 @@ def test_writers_in_two_sessions_both_get_through(
 
     assert failures == []
     assert cursor.execute("SELECT N FROM CONTENDED").fetchone() == (30,)
+
+
+@pytest.mark.embedded("SQL: FLATTEN with PATH, OUTER, RECURSIVE and MODE")
+def test_flatten_takes_all_its_arguments(cursor: SnowflakeCursor) -> None:
+    cursor.execute("CREATE OR REPLACE TABLE NESTED (ID INT, V VARIANT)")
+    cursor.execute("""INSERT INTO NESTED SELECT 1, PARSE_JSON('{"a": [5, {"b": 6}], "c": 7}')""")
+    cursor.execute("INSERT INTO NESTED SELECT 2, PARSE_JSON('{\"a\": []}')")
+
+    def flattened(arguments: str) -> list[tuple[object, ...]]:
+        columns = "ID, F.KEY, F.INDEX, F.PATH, F.VALUE::STRING"
+        return cursor.execute(
+            f"SELECT {columns} FROM NESTED, LATERAL FLATTEN(INPUT => V, {arguments}) F ORDER BY ID, F.PATH"
+        ).fetchall()
+
+    assert flattened("PATH => 'a'") == [(1, None, 0, "a[0]", "5"), (1, None, 1, "a[1]", '{"b":6}')]
+    assert flattened("PATH => 'a', OUTER => TRUE")[2:] == [(2, None, None, None, None)]
+    assert flattened("PATH => 'a', MODE => 'OBJECT'") == []
+    recursive = flattened("RECURSIVE => TRUE")
+    assert [row[3] for row in recursive] == ["a", "a[0]", "a[1]", "a[1].b", "c", "a"]
+    assert (1, "b", None, "a[1].b", "6") in recursive
+
+
+@pytest.mark.embedded("SQL: a division by zero is an error; texts are numbers where numbers are needed")
+def test_numbers_are_computed_as_in_snowflake(cursor: SnowflakeCursor) -> None:
+    with pytest.raises(ProgrammingError, match="Division by zero") as refused:
+        cursor.execute("SELECT 1 / N FROM (SELECT 0 AS N)")
+
+    assert (refused.value.errno, refused.value.sqlstate) == (100051, "22012")
+    assert cursor.execute("SELECT 6 / N, 6 / NULLIF(0, 0) FROM (SELECT 4 AS N)").fetchone() == (1.5, None)
+    assert cursor.execute("SELECT 6 - SUBSTRING('a2', 2) AS X, SPLIT_PART('3.4', '.', 1) AS T, T * 2").fetchone() == (
+        4,
+        "3",
+        6,
+    )
+
+
+@pytest.mark.embedded("SQL: SYSTEM$WAIT, which a client's timeout cancels")
+def test_a_wait_ends_when_the_client_gives_up(cursor: SnowflakeCursor) -> None:
+    assert cursor.execute("CALL SYSTEM$WAIT(1, 'MILLISECONDS')").fetchone() == ("waited 1 milliseconds",)
+    with pytest.raises(ProgrammingError) as cancelled:
+        cursor.execute("CALL SYSTEM$WAIT(1, 'HOURS')", timeout=1)
+
+    assert cancelled.value.errno == 604
