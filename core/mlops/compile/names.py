@@ -15,13 +15,13 @@ from mlops.errors import GraphProblem, MlopsError, SettingsError
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}\Z")
 _TAGGED = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?\Z")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?\Z")
-RULE = "letters, digits, '_' and '$', starts with a letter or '_', at most 255 characters; no quoted name"
+RULE = "letters, digits, '_' and '$' but not '$$', starts with a letter or '_', at most 255 characters; no quoted name"
 DEFAULT_IMAGE = "mlops:latest"
 
 
 def is_identifier(text: str) -> bool:
-    """Tell whether Snowflake takes the text as a name without quotes."""
-    return bool(_IDENTIFIER.match(text))
+    """Tell whether Snowflake takes the text as a name without quotes, also beside a specification between ``$$``."""
+    return bool(_IDENTIFIER.match(text)) and "$$" not in text
 
 
 def stored(text: str | None, *, place: str, problems: list[MlopsError], what: str = "a name") -> str:

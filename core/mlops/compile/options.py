@@ -74,4 +74,6 @@ def _check_integrations(target: Target) -> Iterator[SettingsError]:
 
 
 def _not_a_name(text: str, place: str) -> SettingsError:
-    return SettingsError(place=place, problem=f"{text!r} is not a name", hint="use a name without quotes")
+    return SettingsError(
+        place=place, problem=f"{text!r} is not a name", hint="use a name without quotes and without $$"
+    )

@@ -66,6 +66,11 @@ def test_no_text_is_ever_more_than_a_text(samples, drawn):
     check_statements(found)
 
 
+def test_a_name_in_a_statement_cannot_hold_what_its_specification_stands_between(samples):
+    with pytest.raises(PipelineError, match=r"'a\$\$b' is not a name"):
+        samples.deployment(samples.node("a"), target=samples.target(external_access_integrations=("a$$b",)))
+
+
 def test_a_parameter_of_a_service_cannot_end_its_specification_inside_a_statement(samples):
     label = Parameter("label", "$$; DROP TABLE y; --", "str")
     serve = samples.node("s", serving=Serving((Endpoint("http", 80),)), parameters=(label,))
