@@ -61,6 +61,11 @@ class Account:
         for service in self.services.values():
             service.start()
 
+    def cancel_statements(self) -> None:
+        """Tell every statement that a client waits for to end: a server that stops does not wait for the longest."""
+        for session in list(self._sessions.values()):
+            session.cancel()
+
     def close(self) -> None:
         """Stop the services, close the sessions' connections (they can be taken up again), write the files."""
         for service in reversed(self.services.values()):

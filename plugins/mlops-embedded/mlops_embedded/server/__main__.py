@@ -73,6 +73,7 @@ async def _serve(state: StateFolder, settings: ServerSettings, listener: socket.
 
     def stop() -> None:
         server.should_exit = True
+        account.cancel_statements()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -198,3 +199,15 @@ def test_what_was_temporary_is_gone_with_a_session_that_no_one_ended(tmp_path: P
             assert connection.cursor().execute("LIST @BRIEF").fetchall() == []
 
         assert not list((server.state / "stages" / "EMBEDDED" / "PUBLIC").iterdir())
+
+
+@pytest.mark.embedded("Life: a stop does not wait for the statements that run")
+def test_a_stop_ends_what_runs(tmp_path: Path) -> None:
+    with EmbeddedSnowflake(tmp_path) as server:
+        # the client leaves the session alone when it closes: nobody is there to be asked
+        connection = snowflake.connector.connect(**server.connection, server_session_keep_alive=True)
+        connection.cursor().execute_async("CALL SYSTEM$WAIT(1, 'HOURS')")
+        before = time.monotonic()
+
+    assert time.monotonic() - before < 20
+    connection.close(retry=False)
