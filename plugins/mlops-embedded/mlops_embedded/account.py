@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,8 @@ class Account:
         self.port = 0
         """The port the server listens on; 0 until it does."""
         self._sessions: dict[str, Session] = {}
+        self._lent: dict[str, tuple[Session, threading.Lock]] = {}
+        """Sessions by the tokens of procedures that run in them, and whose turn it is among a procedure's statements."""
         self._results: OrderedDict[str, Result] = OrderedDict()
         self._lock = threading.RLock()
         self.catalog.execute("CREATE TABLE IF NOT EXISTS sessions (token TEXT PRIMARY KEY, body TEXT NOT NULL)")
@@ -147,7 +152,8 @@ class Account:
             SnowflakeError 390104: the client must log in again.
         """
         with self._lock:
-            found = self._sessions.get(token) or self._revive(token)
+            lent = self._lent.get(token)
+            found = lent[0] if lent else self._sessions.get(token) or self._revive(token)
         if found is None:
             raise SnowflakeError(
                 "Session no longer exists. New login required to access the service.",
@@ -156,6 +162,21 @@ class Account:
                 http_status=401,
             )
         return found
+
+    @contextmanager
+    def lent(self, session: Session) -> Iterator[str]:
+        """Give out a second token of a session, for code that runs in it as long as the block does."""
+        token = secrets.token_urlsafe(32)
+        self._lent[token] = (session, threading.Lock())
+        try:
+            yield token
+        finally:
+            del self._lent[token]
+
+    def turn(self, token: str) -> threading.Lock:
+        """What a statement holds to its end: a client's next one waits for it, a procedure's inside it does not."""
+        lent = self._lent.get(token)
+        return lent[1] if lent else self.session(token).turn
 
     def remember(self, session: Session) -> None:
         """Write down where a session stands, if that changed since the last time."""
@@ -187,6 +208,9 @@ class Account:
         return session
 
     def close_session(self, token: str) -> None:
+        """End a login and drop what was temporary in it; who has a session lent to it ends nothing."""
+        if token in self._lent:
+            return
         with self._lock:
             session = self._sessions.pop(token, None)
         self.catalog.execute("DELETE FROM sessions WHERE token = ?", (_digest(token),))

@@ -42,7 +42,8 @@ class Credentials:
     def mint(self, user: str, *, lifetime: timedelta, **claims: Any) -> str:
         """Return a token to log in with (`authenticator='oauth'`); claims are handed to the session's start.
 
-        Known claims: role, warehouse, database, schema, and `context`, a JSON object that becomes `Session.context`.
+        Known claims: role, warehouse, database, schema, and `context`, a JSON object that becomes `Session.context`;
+        or `session`, the token of a session that is lent: the login is that session, and no new one.
         """
         payload = {"user": user, "until": time.time() + lifetime.total_seconds(), **claims}
         body = base64.urlsafe_b64encode(json.dumps(payload).encode()).decode()

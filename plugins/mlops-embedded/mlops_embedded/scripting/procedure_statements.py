@@ -1,12 +1,14 @@
-"""CALL: stored procedures run in a worker process with a Snowpark session of their own; SYSTEM$ functions here."""
+"""CALL: procedures run in a worker process with a Snowpark session that is the caller's; SYSTEM$ functions here."""
 
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
-from mlops_embedded.catalog import Document, normalize
+from mlops_embedded.catalog import Document, ObjectName, normalize
 from mlops_embedded.errors import does_not_exist, syntax_error, unknown_here
 from mlops_embedded.scripting.procedures import call_procedure
 from mlops_embedded.sql.dispatch import statement
@@ -27,6 +29,7 @@ from mlops_embedded.sql.user_code import python_error
 from mlops_embedded.sql.wire import column
 from mlops_embedded.workers import WorkerError
 
+_LIFETIME = timedelta(hours=24)
 _KINDS = {"FIXED": "fixed", "REAL": "real", "BOOLEAN": "boolean", "DECIMAL": "real", "BINARY": "binary"}
 
 
@@ -86,7 +89,7 @@ def _run(session: Session, document: Document, arguments: Arguments) -> Rowset |
         values.append(session.scalar(f"SELECT {default}"))
     worker = session.account.workers.new()
     try:
-        with session.waiting():
+        with _connection(session, document) as connection, session.waiting():
             worker.load(
                 "procedure",
                 "mlops_embedded.workers.python_functions:procedure",
@@ -97,7 +100,7 @@ def _run(session: Session, document: Document, arguments: Arguments) -> Rowset |
                     "types": [signature_type(t).kind for _, t, _ in body["arguments"]],
                 },
             )
-            given = {"values": [_plain(v) for v in values], "connection": _connection(session)}
+            given = {"values": [_plain(v) for v in values], "connection": connection}
             answer, table = worker.call("procedure", None, given)
     except WorkerError as error:
         raise python_error(error, document) from error
@@ -113,17 +116,40 @@ def _run(session: Session, document: Document, arguments: Arguments) -> Rowset |
     return Rowset((Column(body["function"], kind),), ((b64decode(value) if kind == "binary" and value else value,),))
 
 
-def _connection(session: Session) -> dict[str, Any]:
-    """How the procedure reaches this server: as the caller, where the caller stands, for as long as it may run."""
-    token = session.account.credentials.mint(
-        session.principal.user, lifetime=timedelta(hours=24), context=session.context
-    )
-    given = {
-        "account": "embedded", "user": session.principal.user, "authenticator": "oauth", "token": token,
-        "host": "127.0.0.1", "port": session.account.port, "protocol": "http", "role": session.role,
-        "warehouse": session.warehouse, "database": session.database, "schema": session.schema,
-    }  # fmt: skip
-    return {key: value for key, value in given.items() if value is not None}
+@contextmanager
+def _connection(session: Session, document: Document) -> Iterator[dict[str, Any]]:
+    """How the procedure reaches this server: in the session of its caller, for as long as it runs."""
+    caller = document.body["properties"].get("execute_as") == "CALLER"
+    with session.account.lent(session) as token, nullcontext() if caller else _kept(session):
+        given = {
+            "account": "embedded", "user": session.principal.user, "authenticator": "oauth", "protocol": "http",
+            "token": session.account.credentials.mint(session.principal.user, lifetime=_LIFETIME, session=token),
+            "host": "127.0.0.1", "port": session.account.port, "role": session.role,
+            "warehouse": session.warehouse, "database": session.database, "schema": session.schema,
+        }  # fmt: skip
+        yield {key: value for key, value in given.items() if value is not None}
+
+
+@contextmanager
+def _kept(session: Session) -> Iterator[None]:
+    """Without its caller's rights a procedure sees no session variables, and what it sets ends with it."""
+    role, warehouse, stood = session.role, session.warehouse, (session.database, session.schema)
+    variables, parameters, in_transaction = session.variables, session.parameters, session.in_transaction
+    session.variables, session.parameters = {}, dict(parameters)
+    try:
+        yield
+    finally:
+        if not in_transaction:
+            session.rollback()
+        session.role, session.warehouse = role, warehouse
+        session.variables, session.parameters = variables, parameters
+        database, schema = stood
+        if (session.database, session.schema) != stood:
+            there = database is None or session.catalog.find("database", ObjectName(None, None, database))
+            inside = schema and (
+                schema == "INFORMATION_SCHEMA" or session.catalog.find("schema", ObjectName(database, None, schema))
+            )
+            session.use(database if there else None, schema if there and inside else None)
 
 
 def _plain(value: Any) -> Any:

@@ -41,6 +41,8 @@ async def login(request: Request) -> JSONResponse:
     try:
         data = (await json_body(request) or {}).get("data", {})
         principal, claims = account.credentials.check(data.get("LOGIN_NAME"), data.get("TOKEN") or data.get("PASSWORD"))
+        if token := claims.get("session"):
+            return _welcome(account.session(token), token)
         query = request.query_params
         given = {
             "role": stored_name(query.get("roleName")),
@@ -57,10 +59,14 @@ async def login(request: Request) -> JSONResponse:
         account.register(session)
     except SnowflakeError as error:
         return refusal(error)
-    return JSONResponse({"success": True, "code": None, "message": None, "data": _login_answer(session)})
+    return _welcome(session, session.token)
 
 
-def _login_answer(session: Session) -> dict[str, Any]:
+def _welcome(session: Session, token: str) -> JSONResponse:
+    return JSONResponse({"success": True, "code": None, "message": None, "data": _login_answer(session, token)})
+
+
+def _login_answer(session: Session, token: str) -> dict[str, Any]:
     parameters = {
         "AUTOCOMMIT": True,
         "CLIENT_RESULT_CHUNK_SIZE": 160,
@@ -78,8 +84,8 @@ def _login_answer(session: Session) -> dict[str, Any]:
         **session.parameters,
     }
     return {
-        "token": session.token,
-        "masterToken": session.master_token,
+        "token": token,
+        "masterToken": session.master_token if token == session.token else token,
         "validityInSeconds": VALIDITY_SECONDS,
         "masterValidityInSeconds": VALIDITY_SECONDS * 4,
         "displayUserName": session.principal.user,
@@ -118,8 +124,8 @@ async def renew(request: Request) -> JSONResponse:
     except SnowflakeError as error:
         return refusal(error)
     data = {
-        "sessionToken": found.token,
-        "masterToken": found.master_token,
+        "sessionToken": old,
+        "masterToken": found.master_token if old == found.token else old,
         "validityInSecondsST": VALIDITY_SECONDS,
         "validityInSecondsMT": VALIDITY_SECONDS * 4,
         "sessionId": found.id,

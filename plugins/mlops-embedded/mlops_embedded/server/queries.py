@@ -51,14 +51,14 @@ class Executions:
         self._requests: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def submit(self, session: Session, bound: Bound, request_id: str, describe_only: bool) -> str:
+    def submit(self, session: Session, turn: threading.Lock, bound: Bound, request_id: str, describe_only: bool) -> str:
         """Start a statement (or find the one that this request started before) and return its query id."""
         with self._lock:
             if request_id in self._requests:
                 return self._requests[request_id]
             query_id = str(uuid.uuid4())
             self._requests[request_id] = query_id
-            self._futures[query_id] = self._pool.submit(_answer, session, bound, query_id, describe_only)
+            self._futures[query_id] = self._pool.submit(_answer, session, turn, bound, query_id, describe_only)
             while len(self._futures) > _EXECUTIONS_KEPT and next(iter(self._futures.values())).done():
                 forgotten, _ = self._futures.popitem(last=False)
                 self._requests = {r: q for r, q in self._requests.items() if q != forgotten}
@@ -72,11 +72,10 @@ class Executions:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _answer(session: Session, bound: Bound, query_id: str, describe_only: bool) -> dict[str, Any]:
+def _answer(session: Session, turn: threading.Lock, bound: Bound, query_id: str, describe_only: bool) -> dict[str, Any]:
     try:
-        with session.lock:
-            session.query_id = query_id
-            session.cancelled.clear()
+        with turn, session.held():
+            session.begin_statement(query_id)
             bound = bound.for_target(session)
             sql = bound.over(session.scratch_table(bound.batch)) if bound.batch is not None else bound.sql
             result = session.execute(sql, describe_only=describe_only)
@@ -149,12 +148,13 @@ async def query(request: Request) -> JSONResponse:
     account = account_of(request)
     executions: Executions = request.app.state.executions
     try:
-        session = account.session(session_token(request))
+        token = session_token(request)
+        session, turn = account.session(token), account.turn(token)
         body = await json_body(request) or {}
         bound = bind(body.get("sqlText", ""), body.get("bindings"))
         request.state.sql = without_secrets(bound.sql)
         request_id = request.query_params.get("requestId") or str(uuid.uuid4())
-        query_id = executions.submit(session, bound, request_id, bool(body.get("describeOnly")))
+        query_id = executions.submit(session, turn, bound, request_id, bool(body.get("describeOnly")))
     except SnowflakeError as error:
         request.state.error = error.code
         return refusal(error)

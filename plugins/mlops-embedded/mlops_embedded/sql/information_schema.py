@@ -52,7 +52,7 @@ def packages(session: Session, database: str) -> Rowset:
     """What UDFs and procedures may ask for: the distributions of the environment they run in."""
     runtime = f"{sys.version_info.major}.{sys.version_info.minor}"
     found = {d.metadata["Name"].lower(): d.version for d in distributions() if d.metadata["Name"]}
-    # snowflake-ml asks for it wherever it registers code, and nothing of it is imported there
+    # the fit of snowflake.ml.modeling's estimators names it among its packages, and imports nothing of it
     found.setdefault("snowflake-telemetry-python", "0.8.0")
     return Rowset.of(
         ("PACKAGE_NAME", "VERSION", "LANGUAGE", "RUNTIME_VERSION"),

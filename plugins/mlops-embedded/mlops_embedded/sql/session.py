@@ -52,6 +52,8 @@ class Session:
     cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
     """Set while a cancel is asked for: a handler that waits looks here."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Held by the client's statement that runs, also while it waits and lets its own procedure's statements run."""
     temporary_tables: dict[ObjectName, str] = field(default_factory=dict)
     """Temporary tables and views of this session, and which of TABLE and VIEW each is."""
     registered_functions: set[str] = field(default_factory=set)
@@ -65,6 +67,10 @@ class Session:
     """Whether the statement that runs now is only described: no row of it will be looked at."""
     _scratch: list[str] = field(default_factory=list, repr=False)
     _depth: int = 0
+    _holds: int = 0
+    """How often the thread that has the session's lock took it."""
+    _waits: int = 0
+    """How many statements wait for something long right now."""
 
     @property
     def catalog(self) -> Catalog:
@@ -131,7 +137,7 @@ class Session:
 
     def execute(self, sql: str, *, describe_only: bool = False) -> Result:
         """Run one statement, as if the client had sent it, and return its result; from inside a handler too."""
-        with self.lock:
+        with self.held():
             self._depth += 1
             outer, self.describing = self.describing, describe_only
             try:
@@ -200,18 +206,38 @@ class Session:
             self.duckdb.execute(f'DROP TABLE IF EXISTS temp.main."{self._scratch.pop()}"')
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the session for this thread alone, until it waits."""
+        with self.lock:
+            self._holds += 1
+            try:
+                yield
+            finally:
+                self._holds -= 1
+
+    def begin_statement(self, query_id: str) -> None:
+        """Note which statement runs now; a cancel that a waiting one has not seen yet stays asked for."""
+        self.query_id = query_id
+        if self._waits == 0:
+            self.cancelled.clear()
+
+    @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Let other statements of this session run while a handler waits for something long (a job)."""
-        depth, scratch = self._depth, self._scratch
-        self._depth, self._scratch = 0, []
-        for _ in range(depth):
+        """Let others use this session while a handler waits for something long: a job, a procedure that runs in it."""
+        holds, depth, scratch = self._holds, self._depth, self._scratch
+        query_id, describing, foreign_calls = self.query_id, self.describing, self.foreign_calls
+        self._holds, self._depth, self._scratch, self.foreign_calls = 0, 0, [], {}
+        self._waits += 1
+        for _ in range(holds):
             self.lock.release()
         try:
             yield
         finally:
-            for _ in range(depth):
+            for _ in range(holds):
                 self.lock.acquire()
-            self._depth, self._scratch = depth, scratch
+            self._waits -= 1
+            self._holds, self._depth, self._scratch = holds, depth, scratch
+            self.query_id, self.describing, self.foreign_calls = query_id, describing, foreign_calls
 
     # -- transactions and end
 

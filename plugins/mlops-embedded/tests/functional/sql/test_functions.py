@@ -71,7 +71,7 @@ def test_what_a_function_raises_is_told(cursor: SnowflakeCursor) -> None:
     assert caught.value.errno == 100357
 
 
-@pytest.mark.embedded("Procedures: a Python procedure has a Snowpark session of its own, as the caller")
+@pytest.mark.embedded("Procedures: a Python procedure reads and writes through its caller's session")
 def test_a_procedure_reads_and_writes_through_its_session(cursor: SnowflakeCursor) -> None:
     cursor.execute("CREATE OR REPLACE TABLE SOURCE AS SELECT 1 AS A UNION ALL SELECT 2")
     cursor.execute(
