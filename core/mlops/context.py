@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from logging import Logger, getLogger
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+
+def _logger() -> Logger:
+    from logging import getLogger
+
+    return getLogger("mlops.node")
 
 
 class Metric(Struct, frozen=True):
@@ -29,7 +38,7 @@ class Context(Struct, frozen=True):
     replica_index: int = 0
     replica_count: int = 1
     parameters: Mapping[str, object] = field(default_factory=dict)
-    logger: Logger = field(default_factory=lambda: getLogger("mlops.node"))
+    logger: Logger = field(default_factory=_logger)
     metrics: list[Metric] = field(default_factory=list)
     on_metric: Callable[[Metric], None] | None = None
 

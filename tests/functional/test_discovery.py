@@ -181,7 +181,7 @@ def test_a_container_s_words_are_understood_without_click(healthy, folder):
     (told,) = (folder / "data" / "imported").glob("*/modules.json")
     modules = set(json.loads(told.read_text()))
     assert "mlops.cli.single_node" in modules
-    assert "click" not in modules
+    assert modules & {"click", "logging"} == set()
     assert sys.version_info < (3, 11) or "typing_extensions" not in modules
 
 

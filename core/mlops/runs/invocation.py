@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -41,6 +40,8 @@ def arguments_of(
         elif name == "outputs":
             arguments[name] = outputs
         elif name == "context":
+            import logging  # only for a node that asks for its logger: see captured
+
             arguments[name] = Context(
                 run_id=order.run.run_id,
                 pipeline=order.run.pipeline,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+from mlops.runs.when_imported import when_imported
+
+if TYPE_CHECKING:
+    import logging
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -124,25 +128,48 @@ class _Line:
 
 @contextmanager
 def captured(log: NodeLog) -> Iterator[None]:
-    """Send what is printed and logged in this process to ``log`` until the block ends."""
+    """Send what is printed and logged in this process to ``log`` until the block ends.
+
+    logging is not imported for that: a node that does not log would wait for it, a tenth of a container's start.
+    """
+    stdout, stderr = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = log
+    before: list[int] = []
+    try:
+        with when_imported("logging", lambda: before.append(_attach(log))):
+            yield
+    finally:
+        sys.stdout, sys.stderr = stdout, stderr
+        if before:
+            _detach(before[0])
+
+
+def _attach(log: NodeLog) -> int:
+    """Send what is logged to ``log``, from INFO on, and return the level that the root logger had."""
+    import logging
+
     root, handler = logging.getLogger(), _handler()
     handler.stream = log
-    level, stdout, stderr = root.level, sys.stdout, sys.stderr
+    level = root.level
     root.addHandler(handler)
     if level > logging.INFO or level == logging.NOTSET:
         root.setLevel(logging.INFO)
-    sys.stdout = sys.stderr = log
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = stdout, stderr
-        root.removeHandler(handler)
-        root.setLevel(level)
+    return level
+
+
+def _detach(level: int) -> None:
+    import logging
+
+    root = logging.getLogger()
+    root.removeHandler(_handler())
+    root.setLevel(level)
 
 
 @cache
 def _handler() -> logging.StreamHandler[TextIO | NodeLog]:
     """The one handler of a process: a node that is forked after it was made need not make its own."""
+    import logging
+
     handler: logging.StreamHandler[TextIO | NodeLog] = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(FORMAT))
     return handler

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,35 @@ def test_the_file_appears_with_the_first_line_and_each_line_is_repeated_with_the
 def test_the_last_lines_of_a_log_that_is_not_there_are_none(tmp_path: Path) -> None:
     assert last_lines(str(tmp_path / "nothing.log"), 3) == []
     assert last_lines(None, 3) == []
+
+
+LATE = """
+import sys
+from mlops.runs.logs import NodeLog, captured
+finders = list(sys.meta_path)
+assert "logging" not in sys.modules
+log = NodeLog(sys.argv[1])
+with captured(log):
+    print("printed")
+    if sys.argv[2] == "logs":
+        import logging.handlers
+        logging.getLogger("node").info("logged")
+log.close()
+assert sys.meta_path == finders
+if sys.argv[2] == "logs":
+    assert type(logging.__loader__) is type(logging.__spec__.loader) is type(logging.handlers.__loader__)
+    assert (logging.getLogger().handlers, logging.getLogger().level) == ([], logging.WARNING)
+else:
+    assert "logging" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(("does", "lines"), [("logs", ["printed", "INFO    node: logged"]), ("prints", ["printed"])])
+def test_what_a_node_logs_is_kept_also_where_it_is_the_first_to_import_logging(
+    tmp_path: Path, does: str, lines: list[str]
+) -> None:
+    path = tmp_path / "node.log"
+
+    subprocess.run([sys.executable, "-c", LATE, path, does], check=True)
+
+    assert [line[-len(wanted) :] for line, wanted in zip(path.read_text().splitlines(), lines, strict=True)] == lines

@@ -45,6 +45,8 @@ def _executing(prepared: Prepared) -> Execute:
 
 def _rehearse() -> None:
     """Run a node that does nothing, as often as it takes Python to specialise the code."""
+    import logging  # noqa: F401  or each process would import it where its node logs: see captured
+
     from mlops.runs.services import NoServices
     from mlops.runs.stores import Stores
 
