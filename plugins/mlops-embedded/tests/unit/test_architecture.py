@@ -21,11 +21,13 @@ def name_of(file: Path) -> str:
 
 
 FILES = {name_of(file): file for file in sorted(ROOT.rglob("*.py"))}
+# parsed before any test has threads: on Python 3.11 two of them that parse at once are an error
+TREES = {name: ast.parse(file.read_text()) for name, file in FILES.items()}
 
 
 def imports(name: str, *, of_types: bool) -> Iterator[str]:
     """Every module of the package that a module imports; those that it imports for its types alone if asked."""
-    pending: list[ast.AST] = [ast.parse(FILES[name].read_text())]
+    pending: list[ast.AST] = [TREES[name]]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not of_types:

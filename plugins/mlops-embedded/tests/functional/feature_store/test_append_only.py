@@ -14,17 +14,16 @@ NIGHTLY = "0 0 * * * UTC"
 
 
 def refresh(session: Session, view: FeatureView) -> None:
-    """Run the view's task now and wait until it has succeeded."""
+    """Run the view's task now and wait until it has succeeded: the history shows a run a moment after it was asked for."""
+    ended = (
+        "SELECT STATE, ERROR_MESSAGE FROM TABLE(EMBEDDED.INFORMATION_SCHEMA.TASK_HISTORY()) "
+        f"WHERE NAME = '{view.name}$V1' AND SCHEDULED_FROM = 'EXECUTE TASK' AND COMPLETED_TIME IS NOT NULL"
+    )
+    before = len(session.sql(ended).collect())
     session.sql(f"EXECUTE TASK {view.fully_qualified_name()}").collect()
-    while True:
-        [row] = session.sql(
-            "SELECT STATE, ERROR_MESSAGE FROM TABLE(EMBEDDED.INFORMATION_SCHEMA.TASK_HISTORY()) "
-            f"WHERE NAME = '{view.name}$V1' AND SCHEDULED_FROM = 'EXECUTE TASK' ORDER BY SCHEDULED_TIME DESC LIMIT 1"
-        ).collect()
-        if row["STATE"] not in {"SCHEDULED", "EXECUTING"}:
-            assert row == ("SUCCEEDED", None)
-            return
+    while len(rows := session.sql(ended).collect()) == before:
         time.sleep(0.03)
+    assert set(rows) == {("SUCCEEDED", None)}
 
 
 def snapshots(session: Session, view: FeatureView) -> list[tuple[int, float]]:
