@@ -91,12 +91,13 @@ def root(connection: Any) -> Root:
 
 @pytest.fixture
 def sql(connection: Any) -> Callable[[str], list[dict[str, Any]]]:
-    """Run a statement and return its rows as dictionaries."""
+    """Run a statement and return its rows as dictionaries; at first in the schema PUBLIC, whatever other tests have used."""
 
     def run(statement: str) -> list[dict[str, Any]]:
         with connection.cursor(snowflake.connector.DictCursor) as cursor:
             return list(cursor.execute(statement).fetchall())
 
+    run("USE SCHEMA EMBEDDED.PUBLIC")
     return run
 
 
