@@ -199,20 +199,31 @@ def without_runs(text: str) -> str:
     return re.sub(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}|[0-9.]+ m?s", "…", text)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 msgspec is imported with typing_extensions")
-def test_msgspec_takes_from_typing_what_typing_extensions_has_from_there(healthy):
+def test_msgspec_does_all_it_can_where_it_was_imported_without_what_it_seldom_uses(healthy):
     code = (
-        "from mlops.__main__ import _import_msgspec; _import_msgspec()\n"
-        "import sys; assert 'typing_extensions' not in sys.modules\n"
-        "import msgspec, typing, typing_extensions\n"
+        "from mlops.light_msgspec import import_msgspec; import_msgspec()\n"
+        "import sys\n"
+        "left = {'textwrap', 'platform', 'msgspec.inspect', 'typing_extensions'} & set(sys.modules)\n"
+        "assert not left or sys.version_info < (3, 11), left\n"
+        "import msgspec, platform, textwrap, typing, typing_extensions, uuid\n"
         "class Row(typing_extensions.TypedDict, total=False):\n"
         "    key: typing_extensions.Required[int]\n"
         "    note: str\n"
+        "class Point(msgspec.Struct):\n"
+        "    'A place.'\n"
+        "    x: float\n"
         "try: msgspec.convert({'note': 'x'}, Row)\n"
         "except msgspec.ValidationError as wrong: print(wrong)\n"
-        "print(msgspec.convert({'key': 1}, Row), typing_extensions.Required is typing.Required)\n"
+        "print(msgspec.convert({'key': 1}, Row))\n"
+        "print(msgspec.json.schema(Point)['$defs']['Point']['description'], msgspec.inspect.type_info(int))\n"
+        "print(platform.python_version() == sys.version.split()[0], textwrap.dedent('  x'), uuid.uuid1().version)\n"
     )
 
     told = subprocess.run([healthy.python, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    assert told == "Object missing required field `key`\n{'key': 1} True\n"
+    assert told.splitlines() == [
+        "Object missing required field `key`",
+        "{'key': 1}",
+        "A place. IntType(gt=None, ge=None, lt=None, le=None, multiple_of=None)",
+        "True x 1",
+    ]
