@@ -3,8 +3,6 @@
 Names and values only, so that it can be kept in a file and read back without importing the plugin.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import timedelta

@@ -5,8 +5,6 @@ receives them as the objects its type hints name. Types are kept as text, so tha
 the node.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct

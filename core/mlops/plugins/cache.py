@@ -4,8 +4,6 @@ What is known of a distribution is decoded only when it is asked for, so that fi
 little more than reading the file.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 

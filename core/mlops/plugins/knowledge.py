@@ -1,7 +1,5 @@
 """What is known of an installed distribution without importing it: what looking at it once has told."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
