@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from mlops.context import Metric
 from mlops.errors import RunError, UnknownNameError
+from mlops.runs.announcement import Announcement, announce, database_path, has_records
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, State
 from mlops.runs.records import RunRecords
 
@@ -167,9 +168,48 @@ def test_two_open_records_write_in_turn(tmp_path):
         assert {found.run.run_id for found in one.runs()} == {"one", "other"}
 
 
-def test_records_of_a_newer_mlops_are_refused_untouched(tmp_path):
+def test_an_announced_run_is_recorded_once_by_whoever_opens_the_records_next(tmp_path):
+    announced = replace(run(), parameters={"kit:first": {"n": 1, "password": "hunter2"}})
+    announce(str(tmp_path), Announcement(announced, "kit:first"))
+    assert has_records(str(tmp_path))
+
+    with RunRecords(tmp_path) as records, RunRecords(tmp_path) as other:
+        found = records.run(announced.run_id)
+        assert (found, other.run(announced.run_id)) == (found, found)
+
+    assert found.run == replace(announced, parameters={"kit:first": {"n": 1, "password": "***"}})
+    assert [(one.node, one.state, one.attempt) for one in found.nodes] == [("kit:first", State.RUNNING, 1)]
+    assert [file.name for file in (tmp_path / ".mlops").iterdir()] == ["runs.db"]
+
+
+def test_an_announcement_that_outlives_its_run_changes_nothing(tmp_path):
     with RunRecords(tmp_path) as records:
-        path = records.path
+        records.begin(run(), ["kit:first"])
+        records.end(run().run_id, State.SUCCEEDED)
+    announce(str(tmp_path), Announcement(run(), "kit:first"))
+
+    with RunRecords(tmp_path) as records:
+        found = records.run(run().run_id)
+
+    assert (found.state, found.run.resumed, has_records(str(tmp_path))) == (State.SUCCEEDED, 0, True)
+
+
+def test_an_announcement_that_is_still_being_written_waits_for_the_next_who_looks(tmp_path):
+    announce(str(tmp_path), Announcement(run(), "kit:first"))
+    (file,) = (tmp_path / ".mlops" / "begun").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+
+    with RunRecords(tmp_path) as records:
+        assert records.runs() == []
+    file.write_bytes(whole)
+    with RunRecords(tmp_path) as records:
+        assert [one.run.run_id for one in records.runs()] == [run().run_id]
+
+
+def test_records_of_a_newer_mlops_are_refused_untouched(tmp_path):
+    with RunRecords(tmp_path):
+        path = database_path(tmp_path)
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
@@ -181,7 +221,7 @@ def test_records_of_a_newer_mlops_are_refused_untouched(tmp_path):
 def test_records_of_an_older_mlops_are_kept_and_continued(tmp_path):
     with RunRecords(tmp_path) as records:
         records.begin(run(), NODES)
-        path = records.path
+        path = database_path(tmp_path)
     with sqlite3.connect(path) as database:
         database.execute("ALTER TABLE runs DROP COLUMN given")
         database.execute("PRAGMA user_version = 1")

@@ -81,6 +81,24 @@ def test_a_killed_run_takes_the_processes_of_its_nodes_with_it_and_is_listed_as_
     assert "killed" in listed["reason"]
 
 
+@pytest.mark.parametrize("recorded", [False, True], ids=["the first run here", "a later one"])
+def test_a_node_that_is_killed_in_a_run_of_its_own_is_listed_as_stopped(healthy, folder, recorded):
+    if recorded:
+        healthy.mlops("run-node", "plain", cwd=folder)
+    ready = folder / "ready"
+    process = healthy.start("run-node", "sleep", "--inputs", json.dumps({"start": 1, "ready": str(ready)}), cwd=folder)
+    wait_for(ready)
+    running = json.loads(healthy.mlops("runs", "list", "--json", cwd=folder).stdout)["runs"][0]
+
+    process.kill()
+    process.communicate(timeout=10)
+
+    killed = json.loads(healthy.mlops("runs", "list", "--json", cwd=folder).stdout)["runs"][0]
+    assert (running["pipeline"], running["state"]) == ("sleep", "running")
+    assert (killed["run"], killed["state"]) == (running["run"], "stopped")
+    assert "killed" in killed["reason"]
+
+
 def _is_below(pid: int, ancestor: int) -> bool:
     while pid > 1:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -73,8 +72,10 @@ def _offering(names: Callable[[click.Context], Names]) -> Completer:
 
 def _runs(ctx: click.Context) -> Names:
     del ctx
+    from mlops.runs.announcement import has_records
+
     data = project().settings.data
-    if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+    if not has_records(data):
         return []
     from mlops.runs.records import RunRecords
 

@@ -8,9 +8,9 @@ Source: Snowflake documentation, "Working with services": SIGTERM, 30 seconds, t
 
 from __future__ import annotations
 
+import _thread  # a container waits for what it imports: threading is a thirtieth of its start
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,30 +19,37 @@ from contextlib import contextmanager
 def ended_within(seconds: float, code: int, say: Callable[[], None]) -> Iterator[None]:
     """End the process with ``code`` when the block does not end within ``seconds`` after SIGTERM; ``say`` is told before.
 
-    Nothing of the node is committed then: its manifest would have been the last thing that it writes.
+    Nothing of the node is committed then: its manifest would have been the last thing that it writes. In another thread
+    than the first, where signals do not arrive, nothing is done.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    over = threading.Event()
+    try:
+        before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    except ValueError:  # this is not the main thread
+        os.close(reading)
+        os.close(writing)
+        yield
+        return
+    running, watching = _thread.allocate_lock(), _thread.allocate_lock()
 
     def watch() -> None:
-        while (signals := os.read(reading, 1)) and signals[0] not in (signal.SIGTERM, signal.SIGINT):
-            pass
-        if signals and not over.wait(seconds):
-            say()
-            os._exit(code)
+        try:
+            while (signals := os.read(reading, 1)) and signals[0] not in (signal.SIGTERM, signal.SIGINT):
+                pass
+            if signals and not running.acquire(timeout=seconds):
+                say()
+                os._exit(code)
+        finally:
+            watching.release()
 
-    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    thread = threading.Thread(target=watch, name="mlops-grace", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        signal.set_wakeup_fd(before)
-        os.close(writing)
-        thread.join()
-        os.close(reading)
+    watching.acquire()
+    with running:
+        _thread.start_new_thread(watch, ())
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            os.close(writing)
+    watching.acquire()
+    os.close(reading)

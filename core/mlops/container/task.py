@@ -28,11 +28,11 @@ from mlops.plugins.loading import load_function
 from mlops.project import Project
 from mlops.runs.attempt import Prepared
 from mlops.runs.connection import connection_for
-from mlops.runs.exit_codes import STOPPED, exit_code_of, exit_code_of_failure
+from mlops.runs.exit_codes import exit_code_of, exit_code_of_failure
 from mlops.runs.node_run import Stopped
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo
 from mlops.runs.preparation import observers_of
-from mlops.runs.stopping import stopped_by_signals
+from mlops.runs.stopping import STOPPED, stopped_by_signals
 from mlops.runs.stores import Stores
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from mlops.datasets.names import MANIFEST_SUFFIX
 from mlops.datasets.tables import EXTENSION, noted_table
 from mlops.errors import MlopsError, RunError
 from mlops.pruning.choice import Choice, StoredRun, StoredTable, going, with_spared
+from mlops.runs.announcement import has_records
 from mlops.runs.lock import RunLock, is_alive, remove_lock
 from mlops.runs.outcome import State
 from mlops.runs.records import RunRecords
@@ -39,7 +40,7 @@ Drop = Callable[[StoredRun], None]
 def runs_here(data: str, *, pipeline: str | None = None) -> list[StoredRun]:
     """Return the runs that have a record or a folder under the data folder."""
     found: dict[str, StoredRun] = {}
-    if os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+    if has_records(data):
         with RunRecords(data) as records:
             for one in records.runs(limit=-1, alive=partial(is_alive, data)):
                 run, held = one.run, RUNNING if one.state is State.RUNNING else ""

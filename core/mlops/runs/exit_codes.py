@@ -19,8 +19,6 @@ from mlops.errors import (
 from mlops.runs.outcome import ErrorInfo
 
 NODE_RAISED, NOT_LOADABLE, BAD_INPUTS, AUTHENTICATION, VERSION_SKEW = 10, 11, 12, 13, 14
-STOPPED = 143
-"""What a shell says of a process that SIGTERM has ended."""
 
 _OF_ERRORS: tuple[tuple[type[MlopsError], int], ...] = (
     (VersionSkewError, VERSION_SKEW),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from mlops.datasets.tables import TableSerializer, content_of_table
 from mlops.errors import UnknownNameError
+from mlops.runs.announcement import has_records
 from mlops.runs.comparison import Content, Side, runs_to_compare
 from mlops.runs.lock import is_alive
 from mlops.runs.records import RunRecords
@@ -33,7 +33,7 @@ def recorded_runs(
 ) -> list[RunOutcome]:
     """Return the newest runs, newest first, without their nodes unless these are asked for; none where nothing has run."""
     data = project.settings.data
-    if not _has_records(data):
+    if not has_records(data):
         return []
     alive = partial(is_alive, data)
     with RunRecords(data) as records:
@@ -73,7 +73,7 @@ def open_run(project: Project, name: str, *, pipeline: str | None = None) -> tup
     from mlops.datasets.store import FileStore
 
     data = project.settings.data
-    if not _has_records(data):
+    if not has_records(data):
         raise UnknownNameError(kind="run", name=name, known=(), hint="nothing has run here yet: mlops run PIPELINE")
     with RunRecords(data) as records:
         outcome = records.run(records.find(name, pipeline=pipeline), alive=partial(is_alive, data))
@@ -126,7 +126,3 @@ def _content(folder: str, record: DatasetRecord) -> str:
         return content_of_table(Path(folder, record.path))
     except OSError:
         return record.sha256
-
-
-def _has_records(data: str) -> bool:
-    return os.path.exists(os.path.join(data, ".mlops", "runs.db"))

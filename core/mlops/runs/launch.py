@@ -21,6 +21,7 @@ from mlops.plugins.hooks import Hooks
 from mlops.plugins.knowledge import OBSERVED_BY_RUNS
 from mlops.plugins.serializers import serializers_of
 from mlops.project import Project
+from mlops.runs.announcement import has_records
 from mlops.runs.connection import Connection, ConnectionChoice, check_packages, choose_connection
 from mlops.runs.continuation import kept, merged
 from mlops.runs.executors import InlineExecutor, ProcessExecutor, processors
@@ -199,7 +200,7 @@ def _check_inexact(graph: Graph, parameters: Mapping[str, Mapping[str, object]])
 
 def _run_to_resume(project: Project, request: Request, graph: Graph) -> RunInfo:
     data, pipeline = project.settings.data, graph.pipeline.name
-    if not os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+    if not has_records(data):
         raise RunError(f"pipeline {pipeline!r} has not run here yet", hint=f"start with: mlops run {pipeline}")
     with RunRecords(data) as records:
         return records.run(records.find(request.resume or "latest", pipeline=pipeline)).run
@@ -215,7 +216,7 @@ def _external(project: Project, graph: Graph, run: RunInfo, *, resumed: bool) ->
         return {}
     data = project.settings.data
     folders = [run.folder] if resumed else []
-    if os.path.exists(os.path.join(data, ".mlops", "runs.db")):
+    if has_records(data):
         with RunRecords(data) as records:
             folders += [one.run.folder for one in records.runs(pipeline=run.pipeline, limit=1000)]
     serializers = serializers_of(project.discovery.known, allow_pickle=project.settings.allow_pickle)

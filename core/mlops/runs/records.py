@@ -20,69 +20,31 @@ from msgspec.structs import asdict
 from mlops.context import Metric
 from mlops.credentials import hide_credentials
 from mlops.errors import RunError, UnknownNameError
+from mlops.runs.announcement import announced, withdraw
+from mlops.runs.database import opened
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo, RunOutcome, State
-
-SCHEMA = 2
-_TABLES = """
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, state TEXT NOT NULL, started REAL NOT NULL, ended REAL,
-    folder TEXT NOT NULL, target TEXT NOT NULL, auth_mode TEXT NOT NULL, executor TEXT NOT NULL,
-    parameters TEXT NOT NULL, versions TEXT NOT NULL, resumed INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
-    warnings TEXT NOT NULL DEFAULT '[]', given TEXT NOT NULL DEFAULT '{}'
-) WITHOUT ROWID;
-CREATE INDEX runs_by_start ON runs (started);
-CREATE TABLE nodes (
-    run_id TEXT NOT NULL, position INTEGER NOT NULL, node TEXT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL,
-    started REAL, ended REAL, reason TEXT NOT NULL DEFAULT '', error TEXT, log TEXT,
-    PRIMARY KEY (run_id, node)
-) WITHOUT ROWID;
-CREATE TABLE metrics (
-    run_id TEXT NOT NULL, node TEXT NOT NULL, attempt INTEGER NOT NULL, name TEXT NOT NULL, step INTEGER, value REAL
-);
-CREATE INDEX metrics_by_run ON metrics (run_id, node);
-"""
-
-_STEPS = {0: _TABLES, 1: "ALTER TABLE runs ADD COLUMN given TEXT NOT NULL DEFAULT '{}'"}
-"""What brings a file of an older schema to this one."""
 
 
 class RunRecords:
     """The records of one data folder. Open it where it is used and close it: it may be open in several processes."""
 
     def __init__(self, data: str | os.PathLike[str]) -> None:
-        self.path = os.path.join(os.fspath(data), ".mlops", "runs.db")
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        try:
-            self._database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            try:
-                self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = NORMAL")
-                self._prepare()
-            except BaseException:
-                self._database.close()
-                raise
-        except sqlite3.DatabaseError as cause:
-            raise RunError(
-                f"{self.path} cannot be used: {cause}",
-                hint="move it away where it is damaged: the folders of runs keep their manifests; "
-                "or choose another data folder",
-            ) from cause
+        """Open the records, which are made where there are none, and take in what was announced meanwhile.
 
-    def _prepare(self) -> None:
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA:
-            raise RunError(
-                f"{self.path} was written by a newer mlops (schema {version}, this one reads {SCHEMA})",
-                hint="upgrade mlops-framework, or choose another data folder",
-            )
-        if version < SCHEMA:
-            self._database.execute("BEGIN IMMEDIATE")
-            version = self._database.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
-            if version < SCHEMA:
-                for statement in _STEPS[version].split(";"):
-                    self._database.execute(statement)
-                self._database.execute(f"PRAGMA user_version = {SCHEMA}")
-            self._database.execute("COMMIT")
+        Raises:
+            RunError: they are damaged, or a newer mlops has written them.
+        """
+        self._database = opened(data)
+        self._take_in(os.fspath(data))
+
+    def _take_in(self, data: str) -> None:
+        for one in announced(data):
+            known = self._changing().execute("SELECT 1 FROM runs WHERE run_id = ?", [one.run.run_id]).fetchone()
+            if known is None:
+                self.begin(one.run, [one.node])
+                self.node_started(one.run.run_id, one.node, 1, one.run.started)
+            self.commit()
+            withdraw(data, one.run.run_id)
 
     def commit(self) -> None:
         """Make durable what was recorded since the last call; it survives the end of this process, however it ends."""

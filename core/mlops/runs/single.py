@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mlops.project import Project
     from mlops.runs.connection import ConnectionChoice
     from mlops.runs.order import Order, Source
-    from mlops.runs.outcome import NodeOutcome, RunOutcome
+    from mlops.runs.outcome import NodeOutcome, RunInfo, RunOutcome
+    from mlops.runs.records import RunRecords
     from mlops.runs.stores import Stores
 
 
@@ -104,14 +105,12 @@ def _recorded(
     from mlops.runs.node_run import Stopped, run_node
     from mlops.runs.outcome import RunOutcome, State, authenticated, interrupted
     from mlops.runs.preparation import LocalPreparation
-    from mlops.runs.records import RunRecords
     from mlops.runs.stopping import stopped_by_signals
 
     run, node = order.run, order.node
     stopped: list[str] = []
     with ExitStack() as stack:
         stack.enter_context(RunLock(settings.data, run.run_id))
-        records = stack.enter_context(RunRecords(settings.data))
         connection = choice.open(stack)
         prepared = LocalPreparation(
             run.folder,
@@ -122,14 +121,13 @@ def _recorded(
             hook_seconds=settings.plugins.hook_seconds,
         )()
         stack.callback(prepared.services.close)
-        records.begin(run, [node.full_name])
-        records.node_started(run.run_id, node.full_name, 1, run.started)
-        records.commit()
+        records = _begun(run, node, settings.data, stack)
         with stopped_by_signals(stopped.append, interrupt=True), _ended_in_time(settings.grace):
             try:
                 outcome = _run_all(order, partial(run_node, prepared=prepared, function=function))
             except Stopped:
                 outcome = interrupted(node.full_name, 1, run.started)
+        records = records or _records(settings.data, stack)
         records.node_ended(run.run_id, outcome)
         reason = stopped[0] if stopped else ""
         state = State.STOPPED if stopped else outcome.state
@@ -141,6 +139,26 @@ def _recorded(
     )
 
 
+def _begun(run: RunInfo, node: Node, data: str, stack: ExitStack) -> RunRecords | None:
+    """Record that the node's first attempt begins, or announce it where nothing is recorded yet; then there are no records."""
+    from mlops.runs.announcement import Announcement, announce, has_database
+
+    if not has_database(data):
+        announce(data, Announcement(run, node.full_name))
+        return None
+    records = _records(data, stack)
+    records.begin(run, [node.full_name])
+    records.node_started(run.run_id, node.full_name, 1, run.started)
+    records.commit()
+    return records
+
+
+def _records(data: str, stack: ExitStack) -> RunRecords:
+    from mlops.runs.records import RunRecords
+
+    return stack.enter_context(RunRecords(data))
+
+
 def _ended_in_time(grace: float) -> AbstractContextManager[None]:
     """Return what ends this process when its node does not let go after SIGTERM, where it is the first of a container.
 
@@ -149,7 +167,7 @@ def _ended_in_time(grace: float) -> AbstractContextManager[None]:
     if os.getpid() != 1:
         return nullcontext()
     from mlops.container.grace import ended_within
-    from mlops.runs.exit_codes import STOPPED
+    from mlops.runs.stopping import STOPPED
 
     return ended_within(
         grace, STOPPED, partial(print, "the node does not end: it is killed", file=sys.stderr, flush=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mlops.runs.node_run import Stopped
+
+STOPPED = 143
+"""The exit code of what was stopped: what a shell says of a process that SIGTERM has ended."""
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,12 +36,10 @@ def stopped_by_signals(stop: Callable[[str], None], *, interrupt: bool) -> Itera
 @contextmanager
 def signals_handled(handle: Callable[[int, object], None]) -> Iterator[None]:
     """Let ``handle`` answer Ctrl-C and SIGTERM while the block runs; in the main thread alone, where signals arrive."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in _NUMBERS}
-    for number in _NUMBERS:
-        signal.signal(number, handle)
+    try:
+        before = {number: signal.signal(number, handle) for number in _NUMBERS}
+    except ValueError:  # this is not the main thread
+        before = {}
     try:
         yield
     finally:
