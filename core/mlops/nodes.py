@@ -3,6 +3,8 @@
 Names and values only, so that it can be kept in a file and read back without importing the plugin.
 """
 
+# annotations are no text here: msgspec would compile each of them whenever the plugin cache is read
+
 import re
 from collections.abc import Mapping
 from datetime import timedelta

@@ -5,6 +5,8 @@ receives them as the objects its type hints name. Types are kept as text, so tha
 the node.
 """
 
+# annotations are no text here: msgspec would compile each of them whenever the plugin cache is read
+
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct

@@ -4,6 +4,8 @@ What is known of a distribution is decoded only when it is asked for, so that fi
 little more than reading the file.
 """
 
+# annotations are no text here: msgspec would compile each of them whenever the plugin cache is read
+
 import sys
 from collections.abc import Iterable
 

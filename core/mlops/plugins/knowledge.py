@@ -1,5 +1,7 @@
 """What is known of an installed distribution without importing it: what looking at it once has told."""
 
+# annotations are no text here: msgspec would compile each of them whenever the plugin cache is read
+
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
