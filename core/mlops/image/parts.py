@@ -11,14 +11,11 @@ from urllib.parse import unquote, urlparse
 from msgspec import Struct
 
 from mlops.errors import ProjectError, UnknownNameError
-from mlops.plugins.knowledge import Knowledge
+from mlops.plugins.knowledge import SERIALIZERS, Knowledge
 
 FRAMEWORK = "mlops-framework"
 EXTRAS = ("data", "models", "snowflake")
 """Extras of the framework that containers need."""
-
-_NEEDED = "register_serializers"
-"""The hook without which a container could not read what a node wrote elsewhere; others watch, and cost each start."""
 
 
 class Part(Struct, frozen=True):
@@ -56,8 +53,8 @@ def parts_of(known: Iterable[Knowledge], chosen: Sequence[str] = ()) -> tuple[Pa
     plugins = {one.distribution: one for one in known}
     if unknown := next((name for name in chosen if name not in plugins), None):
         raise UnknownNameError(kind="plugin", name=unknown, known=plugins)
-    names = chosen or [
-        name for name, one in plugins.items() if one.nodes or any(_NEEDED in plugin.hooks for plugin in one.hooks)
+    names = chosen or [  # plugins that only watch are left out: they cost each start
+        name for name, one in plugins.items() if one.nodes or any(SERIALIZERS in plugin.hooks for plugin in one.hooks)
     ]
     return tuple(_part(name) for name in dict.fromkeys((FRAMEWORK, *sorted(names))))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mlops.nodes import Node
 
@@ -16,6 +17,9 @@ OBSERVED_BY_NODES = ("before_node_run", "after_node_run", "on_node_error", "on_a
 OBSERVED_BY_RUNS = ("before_pipeline_run", "after_pipeline_run", "on_pipeline_error")
 GUARDS_OF_NODES = ("check_dataset",)
 """Hooks that are called in the process of a node, in that of a run, and those that may veto what a node writes."""
+
+SERIALIZERS = "register_serializers"
+"""The hook without which a process could not read what a node has written elsewhere."""
 
 
 class EntryPoint(Struct, frozen=True):
@@ -92,3 +96,12 @@ class Knowledge(Struct, frozen=True):
 def implementing(known: Iterable[Knowledge], hooks: Sequence[str]) -> tuple[Knowledge, ...]:
     """Return the distributions that implement one of these hooks; the others need not be imported for them."""
     return tuple(one for one in known if any(set(plugin.hooks) & set(hooks) for plugin in one.hooks))
+
+
+def called_by_nodes(known: Iterable[Knowledge]) -> tuple[Knowledge, ...]:
+    """Return what a process that runs nodes needs to know of the plugins: the hooks that are called there.
+
+    Nothing of their nodes is in it. A process that is forked for each node costs the more, the more it knows.
+    """
+    wanted = (*OBSERVED_BY_NODES, *GUARDS_OF_NODES, SERIALIZERS)
+    return tuple(replace(one, nodes=(), pipelines=(), entry_points=()) for one in implementing(known, wanted))

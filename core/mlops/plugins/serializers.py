@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PluginError
-from mlops.plugins.knowledge import implementing
+from mlops.plugins.knowledge import SERIALIZERS, implementing
 
 if TYPE_CHECKING:
     from mlops.datasets.serializers import Serializer, Serializers
@@ -29,13 +29,13 @@ def serializers_of(
     """
     from mlops.datasets import serializers
 
-    known = implementing(known, ("register_serializers",))
+    known = implementing(known, (SERIALIZERS,))
     if not known:
         return serializers.builtin(allow_pickle=allow_pickle, session=session)
     from mlops.plugins.hooks import Hooks
 
     extra: list[tuple[str, Serializer]] = []
-    for distribution, offered in Hooks(known, ("register_serializers",)).provide("register_serializers"):
+    for distribution, offered in Hooks(known, (SERIALIZERS,)).provide(SERIALIZERS):
         if not isinstance(offered, Iterable):
             raise PluginError(plugin=distribution, problem="register_serializers returned no list")
         extra.extend((distribution, one) for one in offered)

@@ -18,7 +18,7 @@ from mlops.graph import Graph
 from mlops.layers import Layer, given, of_pipeline, settle
 from mlops.parameters import as_objects
 from mlops.plugins.hooks import Hooks
-from mlops.plugins.knowledge import OBSERVED_BY_RUNS
+from mlops.plugins.knowledge import OBSERVED_BY_RUNS, called_by_nodes
 from mlops.plugins.serializers import serializers_of
 from mlops.project import Project
 from mlops.runs.announcement import has_records
@@ -99,7 +99,7 @@ class Launch(Struct, frozen=True):
         preparation = LocalPreparation(
             folder=self.run.folder,
             allow_pickle=settings.allow_pickle,
-            known=tuple(one for one in self.project.discovery.known if one.hooks),
+            known=called_by_nodes(self.project.discovery.known),
             echo=self.echo,
             connection=connection,
             hook_seconds=settings.plugins.hook_seconds,
