@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -14,6 +15,10 @@ def main() -> None:
     """
     gc.disable()
     if sys.argv[1:2] == ["run-node"]:
+        if os.getpid() == 1:
+            from mlops.container.grace import end_on_sigterm
+
+            end_on_sigterm()
         from mlops.cli.ending import ended
         from mlops.cli.plain_words import plain
         from mlops.light_msgspec import import_msgspec

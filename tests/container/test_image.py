@@ -222,10 +222,7 @@ def test_a_container_that_is_told_to_end_does_so_within_its_grace(tasks: Image, 
     )
     try:
         container.start()
-        until = time.monotonic() + 60
-        while container.exec_run(["test", "-s", "/tmp/sign"]).exit_code:
-            assert time.monotonic() < until, "the node does not start"
-            time.sleep(0.1)
+        wait_for_sign(container)
         container.stop(timeout=30)
         code, said = container.wait()["StatusCode"], container.logs().decode()
     finally:
@@ -233,6 +230,46 @@ def test_a_container_that_is_told_to_end_does_so_within_its_grace(tasks: Image, 
 
     assert code == 143, said
     assert last in said.splitlines()[-1]
+
+
+SLOW_IMPORT = """
+import sys, time
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "kit_tasks":
+            open("/tmp/sign", "w").write("importing")
+            time.sleep(60)
+
+sys.meta_path.insert(0, Slow())
+sys.argv = ["mlops", "run-node", "kit-tasks:numbers"]
+from mlops.__main__ import main
+main()
+"""
+
+
+def test_a_container_that_is_told_to_end_while_it_imports_a_plugin_ends_at_once(tasks: Image) -> None:
+    container = tasks.engine.containers.create(
+        tasks.tag, ["-c", SLOW_IMPORT], entrypoint=["python"], network_mode="none", tmpfs={"/tmp": ""}
+    )
+    try:
+        container.start()
+        wait_for_sign(container)
+        asked = time.monotonic()
+        container.stop(timeout=30)
+        took = time.monotonic() - asked
+        code, said = container.wait()["StatusCode"], container.logs().decode()
+    finally:
+        container.remove(force=True)
+
+    assert (code, said, took < 15) == (143, "stopped by SIGTERM\n", True)
+
+
+def wait_for_sign(container: Any) -> None:
+    until = time.monotonic() + 60
+    while container.exec_run(["test", "-s", "/tmp/sign"]).exit_code:
+        assert time.monotonic() < until, "the node does not start"
+        time.sleep(0.1)
 
 
 def test_a_folder_without_wheels_installs_everything_from_its_list(image: Image, tmp_path: Path) -> None:

@@ -63,9 +63,9 @@ def run_one(
         from mlops.runs.exit_codes import exit_code_of
 
         raise NodeRunFailed(cause, exit_code_of(cause)) from cause
+    from mlops.container.grace import STOPPED
     from mlops.runs.exit_codes import exit_code_of_failure  # not needed before the function is called
     from mlops.runs.outcome import State
-    from mlops.runs.stopping import STOPPED
 
     if as_json:
         from mlops.cli.output import print_json

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 import mlops
 from mlops.container.cpus import THREADS, bound_threads
 from mlops.container.environment import TaskEnvironment, log_format, make_folder, task_environment
-from mlops.container.grace import ended_within
+from mlops.container.grace import STOPPED, ended_within
 from mlops.container.job_log import JobLog
 from mlops.container.return_value import return_value
 from mlops.container.service_run import PARAMETERS, ServiceRun
@@ -32,7 +32,7 @@ from mlops.runs.exit_codes import exit_code_of, exit_code_of_failure
 from mlops.runs.node_run import Stopped
 from mlops.runs.outcome import ErrorInfo, NodeOutcome, RunInfo
 from mlops.runs.preparation import observers_of
-from mlops.runs.stopping import STOPPED, stopped_by_signals
+from mlops.runs.stopping import stopped_by_signals
 from mlops.runs.stores import Stores
 
 if TYPE_CHECKING:

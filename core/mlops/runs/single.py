@@ -166,8 +166,7 @@ def _ended_in_time(grace: float) -> AbstractContextManager[None]:
     """
     if os.getpid() != 1:
         return nullcontext()
-    from mlops.container.grace import ended_within
-    from mlops.runs.stopping import STOPPED
+    from mlops.container.grace import STOPPED, ended_within
 
     return ended_within(
         grace, STOPPED, partial(print, "the node does not end: it is killed", file=sys.stderr, flush=True)

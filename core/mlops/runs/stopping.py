@@ -8,9 +8,6 @@ from contextlib import contextmanager
 
 from mlops.runs.node_run import Stopped
 
-STOPPED = 143
-"""The exit code of what was stopped: what a shell says of a process that SIGTERM has ended."""
-
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
