@@ -6,6 +6,7 @@ python benchmarks/running.py [--nodes 1000] [--rounds 3]
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -82,6 +83,7 @@ def _median(rounds: int, folder: Path, python: Path, environ: Mapping[str, str],
     costs = []
     for _ in range(rounds):
         project = Path(tempfile.mkdtemp(dir=folder))
+        os.sync()  # or what the run before has written is brought to disk meanwhile
         start = time.perf_counter()
         done = subprocess.run(
             [python, "-c", _MEASURED, "run", pipeline, "--quiet", *words],
