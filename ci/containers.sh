@@ -12,7 +12,8 @@
 #   MLOPS_EMBEDDED_REGISTRY                    host:port of the registry, for image repositories of the embedded Snowflake
 #
 # The stand-in is made from this machine's own Debian mirror and holds its certificates: a throwaway, never to be pushed
-# further than to the loopback registry. A machine with a Docker engine needs none of this: set DOCKER_HOST there.
+# further than to the loopback registry. A machine with a Docker engine needs none of this: set
+# DOCKER_HOST there, and MLOPS_EMBEDDED_REGISTRY to a registry on its loopback.
 set -euo pipefail
 
 root="$(cd "$(dirname "$0")/.." && pwd)"
