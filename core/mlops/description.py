@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from msgspec import Struct
 
@@ -26,6 +27,7 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
     name = name or node_name(function)
     if not callable(function):
         raise NodeDefinitionError(node=name, problem=f"{origin.source} is {type(function).__name__}, not a function")
+    _check_call(function, node=name)
     _check_name(name, node=name, what="the node's name")
     from mlops.annotations import type_names_of_return, type_of_argument
 
@@ -74,6 +76,32 @@ def describe(function: Callable[..., object], origin: Origin, *, name: str | Non
         storage=_storage(declaration, outputs, node=name),
         deterministic=declaration.deterministic,
     )
+
+
+def _check_call(function: Callable[..., object], *, node: str) -> None:
+    """Refuse what a call does not run: it would give an object that nobody awaits or reads, and do nothing."""
+    import inspect
+
+    if isinstance(function, type):
+        raise NodeDefinitionError(
+            node=node,
+            problem=f"it is the class {function.__qualname__}, and a node is a function",
+            hint="name a function that makes the object and uses it",
+        )
+    plain = inspect.isroutine(function) or isinstance(function, partial)
+    called = function if plain else type(function).__call__
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        raise NodeDefinitionError(
+            node=node,
+            problem="it is an async function, and mlops calls a node without awaiting it",
+            hint="write it with def, and call asyncio.run(...) in it",
+        )
+    if inspect.isgeneratorfunction(called):
+        raise NodeDefinitionError(
+            node=node,
+            problem="it is a generator function (it has a yield), and a call of it runs none of its lines",
+            hint="collect the values and return them: return list(...), a DataFrame, or the path of a file",
+        )
 
 
 def _declared_inputs(
@@ -227,6 +255,8 @@ def _check_limits(declaration: Declaration, *, node: str) -> None:
 
 
 def _first_line(function: Callable[..., object]) -> str:
+    if isinstance(function, partial):
+        return _first_line(function.func)
     text = (getattr(function, "__doc__", None) or "").strip()
     return text.partition("\n")[0].strip()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 ORIGIN = Origin("mlops-churn", "1.2", "mlops_churn.nodes:train_model")
 
 THING = object()
+
+
+async def later(a=1): ...
+
+
+async def one_by_one_later():
+    yield 1
+
+
+def one_by_one():
+    yield 1
+
+
+class Later:
+    async def __call__(self): ...
+
+
+def added(first, second=2):
+    """Add."""
+    return first + second
 
 
 def described(function: Any, **words: Any) -> Node:
@@ -132,6 +153,12 @@ def test_every_argument_is_either_a_dataset_or_a_parameter(names: list[str]) -> 
         (lambda **datasets: 1, "**datasets has no name"),
         (eval("lambda a, /: 1"), "positional-only"),
         (lambda depth=THING: 1, "cannot be written into a job"),
+        (later, "an async function"),
+        (functools.partial(later, 1), "an async function"),
+        (node(outputs=["a"])(Later()), "an async function"),
+        (one_by_one_later, "an async function"),
+        (one_by_one, "a generator function"),
+        (node(outputs=["a"])(Later), "it is the class Later"),
     ],
 )
 def test_what_cannot_be_is_told_with_the_name_of_the_node(function, told) -> None:
@@ -139,6 +166,18 @@ def test_what_cannot_be_is_told_with_the_name_of_the_node(function, told) -> Non
 
     assert caught.node == "train"
     assert told in str(caught)
+
+
+def test_an_async_function_that_a_decorator_runs_is_a_node() -> None:
+    @functools.wraps(later)
+    def run(a=1):
+        return asyncio.run(later(a))
+
+    assert [one.name for one in described(run).parameters] == ["a"]
+
+
+def test_a_partial_is_told_by_the_function_it_calls() -> None:
+    assert described(functools.partial(added, second=3), name="add").description == "Add."
 
 
 def test_a_default_that_does_not_fit_its_hint_is_told() -> None:
