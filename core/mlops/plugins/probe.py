@@ -8,11 +8,13 @@ happens in a process of its own. What a plugin prints while it is imported is ca
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
@@ -188,8 +190,25 @@ def _listed(value: object, hook: str) -> list[Any]:  # Any: what the plugin retu
     return list(value)
 
 
+@contextmanager
+def _put_back() -> Iterator[None]:
+    """Put back what a guest may have changed of the process, so that the next one is not blamed for it."""
+    path, folder, streams = list(sys.path), os.getcwd(), (sys.stdin, sys.stdout, sys.stderr)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        os.chdir(folder)
+        sys.stdin, sys.stdout, sys.stderr = streams
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+
+
 def _sentence(cause: BaseException) -> str:
-    text = str(cause).strip().partition("\n")[0]
+    try:
+        text = str(cause).strip().partition("\n")[0]
+    except Exception:  # an exception's own text may raise
+        text = ""
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
 
 
@@ -232,8 +251,12 @@ def main() -> None:
         os.dup2(caught.fileno(), 2)
         sys.stdout = TextIOWrapper(os.fdopen(1, "wb", closefd=False), write_through=True)
         sys.stderr = TextIOWrapper(os.fdopen(2, "wb", closefd=False), write_through=True)
+        process = os.getpid()
         for line in questions:
-            knowledge = look_at(msgspec.json.decode(line, type=Distribution))
+            with _put_back():
+                knowledge = look_at(msgspec.json.decode(line, type=Distribution))
+            if os.getpid() != process:  # a plugin forked when it was imported: one process answers
+                os._exit(0)
             sys.stdout.flush()
             caught.seek(0)
             text = caught.read().decode(errors="replace")
