@@ -24,11 +24,18 @@ def error_info(cause: BaseException) -> ErrorInfo:
             lines += traceback.format_exception_only(cause)
     return ErrorInfo(
         type=type(cause).__name__,
-        message=str(cause).strip() or type(cause).__name__,
+        message=_message(cause) or type(cause).__name__,
         traceback="".join(lines),
         hint=cause.hint if isinstance(cause, MlopsError) else _mend(cause),
         kind=_kind(cause),
     )
+
+
+def _message(cause: BaseException) -> str:
+    try:
+        return str(cause).strip()
+    except Exception:  # an exception's own text may raise
+        return ""
 
 
 def log_failure(error: ErrorInfo, log: NodeLog) -> None:

@@ -23,6 +23,14 @@ def test_a_full_disk_is_told_without_the_frames_of_mlops(tmp_path: Path) -> None
     assert (error.traceback, error.hint.partition(":")[0]) == ("", "make room")
 
 
+def test_an_exception_whose_own_text_raises_is_told_by_its_type() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert error_info(Mute()).message == "Mute"
+
+
 def test_what_the_node_itself_could_not_write_keeps_its_frames() -> None:
     try:
         raise OSError(errno.ENOSPC, "No space left on device")
