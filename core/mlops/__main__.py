@@ -14,6 +14,14 @@ def main() -> None:
     the collector on again before a function of a plugin is called.
     """
     gc.disable()
+    try:
+        _run()
+    except KeyboardInterrupt:  # while modules were still being imported; a command that has begun ends by itself
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run() -> None:
     if sys.argv[1:2] == ["run-node"]:
         if os.getpid() == 1:
             from mlops.container.grace import end_on_sigterm

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -194,3 +196,19 @@ def test_an_undecorated_function_of_the_four_arguments_runs_with_inputs_from_jso
 
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "out" / "answer.json").read_text()) == 42
+
+
+def test_ctrl_c_while_mlops_is_still_being_imported_is_told_in_a_word() -> None:
+    code = """
+import sys
+class Interrupts:
+    def find_spec(self, name, *rest):
+        if name == "mlops.cli.app":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+from mlops.__main__ import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", code, "nodes", "list"], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "stopped\n")
