@@ -127,6 +127,8 @@ def test_a_run_is_found_by_its_id_a_part_of_it_or_as_the_latest(records):
         records.find("20261123")
     with pytest.raises(UnknownNameError):
         records.find("dddddd")
+    with pytest.raises(RunError, match="is of pipeline 'other', not of 'churn'"):
+        records.find("20261123-101502-cccccc", pipeline="churn")
 
 
 def test_the_newest_runs_come_first_and_no_more_than_were_asked_for(records):

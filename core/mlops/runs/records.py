@@ -171,6 +171,11 @@ class RunRecords:
         if name == "latest" and known:
             return str(known[0])
         matches = [one for one in known if one == name] or [one for one in known if name in one]
+        if not matches and pipeline and (others := self._pipelines_of(name)):
+            raise RunError(
+                f"run {name!r} is of pipeline {', '.join(map(repr, others))}, not of {pipeline!r}",
+                hint=f"mlops runs list --pipeline {pipeline} shows those there are",
+            )
         if not matches:
             raise UnknownNameError(
                 kind="run",
@@ -181,6 +186,11 @@ class RunRecords:
         if len(matches) > 1:
             raise RunError(f"run {name!r} is {len(matches)} runs", hint=f"say which: {', '.join(matches[:5])}")
         return str(matches[0])
+
+    def _pipelines_of(self, name: str) -> list[str]:
+        """Return the pipelines that have a run of this id."""
+        rows = self._database.execute("SELECT DISTINCT pipeline FROM runs WHERE run_id = ?", [name])
+        return [row[0] for row in rows]
 
     def runs(
         self, *, pipeline: str | None = None, limit: int = 20, alive: Callable[[str], bool] | None = None
