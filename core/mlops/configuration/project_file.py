@@ -58,7 +58,7 @@ def _toml(path: str) -> dict[str, Any]:  # Any: TOML
         import tomli as tomllib
 
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
+        with open(path, encoding="utf-8-sig", newline="") as file:  # editors of Windows may begin a file with a mark
+            return tomllib.loads(file.read())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
         raise SettingsError(place=path, problem=f"it is not valid TOML: {cause}") from cause

@@ -70,6 +70,12 @@ def test_a_file_that_is_no_toml_says_where(tmp_path):
         load(tmp_path, "[run\n")
 
 
+def test_a_file_of_a_windows_editor_is_read_with_its_mark_and_line_ends(tmp_path):
+    (tmp_path / "mlops.toml").write_bytes(b'\xef\xbb\xbfdata = "kept"\r\n')
+
+    assert load(tmp_path).data == str(tmp_path / "kept")
+
+
 def test_a_project_is_named_by_its_settings_else_by_its_pyproject_else_by_its_folder(tmp_path):
     folder = tmp_path / "forecasts"
     folder.mkdir()
