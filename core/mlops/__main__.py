@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 
@@ -14,19 +15,20 @@ def main() -> None:
     the collector on again before a function of a plugin is called.
     """
     gc.disable()
-    try:
-        _run()
-    except KeyboardInterrupt:  # while modules were still being imported; a command that has begun ends by itself
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
+    if sys.argv[1:2] == ["run-node"] and os.getpid() == 1:
+        from mlops.container.grace import end_on_sigterm
+
+        end_on_sigterm()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # a character that its encoding lacks is no reason to fail
+    from mlops.cli.ending import ended
+
+    sys.exit(ended(_run))
 
 
 def _run() -> None:
+    """Import what the words ask for and run it: what ends the process before a command has begun is told like one."""
     if sys.argv[1:2] == ["run-node"]:
-        if os.getpid() == 1:
-            from mlops.container.grace import end_on_sigterm
-
-            end_on_sigterm()
         from mlops.cli.ending import ended
         from mlops.cli.plain_words import plain
         from mlops.light_msgspec import import_msgspec

@@ -170,3 +170,14 @@ def test_a_misspelt_word_is_answered_with_the_closest_one_and_as_json_when_asked
     error = json.loads(ended.stdout)["error"]
     assert (ended.returncode, error["exit_code"]) == (code, code)
     assert told in f"{error['message']} {error['hint']}"
+
+
+def test_what_a_terminal_of_another_encoding_cannot_show_is_no_reason_to_fail(healthy, folder):
+    drawn, listed = (
+        healthy.mlops(*words, cwd=folder, PYTHONIOENCODING="ascii")
+        for words in (("graph", "numbers"), ("nodes", "list", "--json"))
+    )
+
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    assert "?" in drawn.stdout
+    assert json.loads(listed.stdout)["nodes"]

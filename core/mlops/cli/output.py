@@ -25,10 +25,11 @@ _COLOURS = {
 
 def print_json(value: object) -> None:
     """Print a value as JSON; a number that is none, or infinite, is null."""
+    escaped = not str(getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
     try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+        text = json.dumps(value, indent=2, ensure_ascii=escaped, default=str, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str)
+        text = json.dumps(_finite(value), indent=2, ensure_ascii=escaped, default=str)
     click.echo(text)
 
 
