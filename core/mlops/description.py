@@ -14,6 +14,9 @@ from mlops.errors import NodeDefinitionError
 from mlops.nodes import RESERVED, SERVICES, STORAGES, Node, Origin
 from mlops.parameters import Parameter, parameter_of
 
+_DESCRIPTION = 1000
+"""How much of the first line of a docstring is kept, in characters."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -258,7 +261,7 @@ def _first_line(function: Callable[..., object]) -> str:
     if isinstance(function, partial):
         return _first_line(function.func)
     text = (getattr(function, "__doc__", None) or "").strip()
-    return text.partition("\n")[0].strip()
+    return text.partition("\n")[0].strip()[:_DESCRIPTION]
 
 
 def source_of(function: Callable[..., object]) -> str:

@@ -205,8 +205,12 @@ def _put_back() -> Iterator[None]:
 
 
 def _sentence(cause: BaseException) -> str:
+    from pluggy import PluginValidationError
+
     try:
-        text = str(cause).strip().partition("\n")[0]
+        lines = str(cause).strip().splitlines()
+        # the first line of pluggy says where, and only the last one what
+        text = ": ".join((lines[0], lines[-1]) if isinstance(cause, PluginValidationError) else lines[:1])
     except Exception:  # an exception's own text may raise
         text = ""
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
@@ -241,6 +245,24 @@ def _printed(knowledge: Knowledge, text: str) -> Knowledge:
     return replace(knowledge, failures=(*knowledge.failures, failure))
 
 
+def _encoded(knowledge: Knowledge) -> bytes:
+    """Return the answer as one line; a plugin whose texts cannot be written is broken as a whole."""
+    try:
+        return msgspec.json.encode(knowledge)
+    except UnicodeEncodeError as cause:
+        failure = Failure(
+            distribution=knowledge.distribution,
+            version=knowledge.version,
+            entry_point="",
+            reason="invalid",
+            problem=f"a text of its declarations is no Unicode: {cause.object[:80]!a}",
+            hint="repair the text: a name, a default or a description holds half of a surrogate pair",
+        )
+        return msgspec.json.encode(
+            replace(knowledge, nodes=(), pipelines=(), hooks=(), commands=(), failures=(failure,), seconds=0.0)
+        )
+
+
 def main() -> None:
     """Answer each distribution on standard input with what is to know of it, until the input ends."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -262,7 +284,7 @@ def main() -> None:
             text = caught.read().decode(errors="replace")
             caught.seek(0)
             caught.truncate()
-            answers.write(msgspec.json.encode(_printed(knowledge, text) if text.strip() else knowledge) + b"\n")
+            answers.write(_encoded(_printed(knowledge, text) if text.strip() else knowledge) + b"\n")
         answers.close()
         os._exit(0)  # threads and exit handlers of a plugin have no say in it
 
