@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from msgspec import Struct
-
-from mlops.plugins.distributions import normalized
 
 
 class Policy(Struct, frozen=True):
@@ -29,6 +25,12 @@ class Policy(Struct, frozen=True):
 
     def why_not(self, distribution: str) -> str | None:
         """Return why a distribution may not be imported, or None if it may."""
+        if self.allow is None and not self.block:
+            return None
+        from fnmatch import fnmatchcase
+
+        from mlops.plugins.distributions import normalized
+
         name = normalized(distribution)
         if any(fnmatchcase(name, normalized(entry)) for entry in self.block):
             return "it is on the block list"

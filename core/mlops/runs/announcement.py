@@ -8,12 +8,12 @@ killed is known, with or without a database.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, json
 from msgspec.structs import replace
 
-from mlops.credentials import hide_credentials
 from mlops.runs.outcome import RunInfo
 
 
@@ -42,7 +42,7 @@ def database_path(data: str | os.PathLike[str]) -> str:
 def announce(data: str, announcement: Announcement) -> None:
     """Write an announcement; credentials among the parameters are hidden, as they are in a record."""
     run = announcement.run
-    hidden = {node: hide_credentials(values) for node, values in run.parameters.items()}
+    hidden = {node: _hidden(values) if values else {} for node, values in run.parameters.items()}
     os.makedirs(_folder(data), exist_ok=True)
     with open(_path(data, run.run_id), "wb") as file:
         file.write(json.encode(replace(announcement, run=replace(run, parameters=hidden))))
@@ -69,6 +69,12 @@ def withdraw(data: str, run_id: str) -> None:
         os.rmdir(_folder(data))
     except OSError:  # another process was first, or has announced another run
         return
+
+
+def _hidden(values: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON
+    from mlops.credentials import hide_credentials
+
+    return hide_credentials(values)
 
 
 def _folder(data: str) -> str:
