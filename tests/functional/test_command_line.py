@@ -174,7 +174,7 @@ def test_a_misspelt_word_is_answered_with_the_closest_one_and_as_json_when_asked
 
 def test_what_a_terminal_of_another_encoding_cannot_show_is_no_reason_to_fail(healthy, folder):
     drawn, listed = (
-        healthy.mlops(*words, cwd=folder, PYTHONIOENCODING="ascii")
+        healthy.mlops(*words, cwd=folder, PYTHONIOENCODING="latin-1")
         for words in (("graph", "numbers"), ("nodes", "list", "--json"))
     )
 
