@@ -16,6 +16,8 @@ from mlops.runs.when_imported import when_imported
 if TYPE_CHECKING:
     import logging
 
+    from _typeshed import ReadableBuffer
+
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -29,6 +31,15 @@ class NodeLog(io.TextIOBase):
         self._echo, self._label = echo, label
         self._line = _Line()
         self._at_start = True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # the base class has none
+        return "utf-8"
+
+    @property
+    def buffer(self) -> io.RawIOBase:
+        """The same stream for bytes, which libraries write to as ``sys.stdout.buffer``."""
+        return _Bytes(self)
 
     def writable(self) -> bool:
         return True
@@ -70,6 +81,21 @@ class NodeLog(io.TextIOBase):
         for line in text.splitlines(keepends=True):
             self._echo.write(f"{self._label} | {line}" if self._at_start else line)
             self._at_start = line.endswith("\n")
+
+
+class _Bytes(io.RawIOBase):
+    """What is written in bytes, as text of a log; what is no UTF-8 is written escaped."""
+
+    def __init__(self, log: NodeLog) -> None:
+        self._log = log
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer) -> int:
+        content = bytes(data)
+        self._log.write(content.decode("utf-8", "backslashreplace"))
+        return len(content)
 
 
 _EVERY = 10.0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.runs.logs import NodeLog, _Line, last_lines
+from mlops.runs.logs import NodeLog, _Line, captured, last_lines
 
 
 def written(*chunks: str) -> str:
@@ -113,3 +113,14 @@ def test_what_a_node_logs_is_kept_also_where_it_is_the_first_to_import_logging(
     subprocess.run([sys.executable, "-c", LATE, path, does], check=True)
 
     assert [line[-len(wanted) :] for line, wanted in zip(path.read_text().splitlines(), lines, strict=True)] == lines
+
+
+def test_bytes_are_written_as_text_and_what_is_no_text_escaped(tmp_path: Path) -> None:
+    log = NodeLog(str(tmp_path / "node.log"))
+
+    with captured(log):
+        sys.stdout.buffer.write("grün".encode(sys.stdout.encoding) + b" \xff\n")
+        print("done")
+    log.close()
+
+    assert (tmp_path / "node.log").read_text(encoding="utf-8") == "grün \\xff\ndone\n"
