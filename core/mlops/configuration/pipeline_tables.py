@@ -11,6 +11,8 @@ from mlops.configuration.project_file import place_of
 from mlops.errors import MlopsError, SettingsError
 from mlops.pipeline import Pipeline, schedule_from
 
+_SCHEDULE = 'write for example: schedule = { cron = "0 6 * * *", timezone = "Europe/Berlin" }'
+
 Number = Annotated[int, Meta(ge=1)]
 
 
@@ -54,7 +56,7 @@ def read_pipelines(
             SettingsError(
                 place=place_of(file, ".".join(("pipelines", name, one.place) if one.path else ("pipelines", name))),
                 problem=one.problem,
-                hint=one.hint,
+                hint=_SCHEDULE if one.place == "schedule" else one.hint,
             )
             for one in misfits
         )

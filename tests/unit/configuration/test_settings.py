@@ -70,6 +70,13 @@ def test_a_file_that_is_no_toml_says_where(tmp_path):
         load(tmp_path, "[run\n")
 
 
+def test_a_schedule_that_is_text_is_answered_with_one_that_is_right(tmp_path):
+    with pytest.raises(SettingsError, match="not a table") as caught:
+        load(tmp_path, '[pipelines.nightly]\nnodes = ["a"]\nschedule = "0 6 * * *"\n')
+
+    assert 'schedule = { cron = "0 6 * * *"' in caught.value.hint
+
+
 def test_a_file_of_a_windows_editor_is_read_with_its_mark_and_line_ends(tmp_path):
     (tmp_path / "mlops.toml").write_bytes(b'\xef\xbb\xbfdata = "kept"\r\n')
 
