@@ -164,6 +164,8 @@ def test_a_part_of_a_pipeline_takes_what_it_reads_from_the_newest_run(healthy, f
         healthy.mlops("run", "numbers", "--from", "summarise", "-p", "scale=2", "--json", cwd=folder).stdout
     )
 
+    told = healthy.mlops("run", "numbers", "--from", "summarise", cwd=folder).stderr
+    assert "(2 nodes)\n  reading table from run " in told
     assert missing.returncode == 1
     assert "has committed 'table'" in json.loads(missing.stdout)["error"]["message"]
     totals = [

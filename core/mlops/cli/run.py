@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -120,10 +122,12 @@ def run(
     if not quiet and not as_json:
         verb = "resuming" if launch.resumed else "running"
         click.echo(
-            f"{verb} {launch.graph.pipeline.name} as {launch.run.run_id} ({len(launch.graph.nodes)} nodes)"
+            f"{verb} {launch.graph.pipeline.name} as {launch.run.run_id} ({_counted(launch.graph.nodes)})"
             f"{_given(launch) if launch.resumed else ''}",
             err=True,
         )
+        for dataset, (folder, _) in launch.external.items():
+            click.echo(f"  reading {dataset} from run {os.path.basename(folder)}", err=True)
     with progress_of(launch.graph.nodes, quiet=quiet or (as_json and not sys.stderr.isatty())) as view:
 
         def observers(_: Launch) -> list[Any]:  # Any: the views share a protocol with the runner's observers
@@ -135,6 +139,10 @@ def run(
     else:
         tell_run(outcome, launch.graph)
     return 0 if outcome.state is State.SUCCEEDED else 130 if outcome.state is State.STOPPED else 1
+
+
+def _counted(nodes: Sequence[object]) -> str:
+    return "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
 
 
 def _given(launch: Launch) -> str:
