@@ -14,13 +14,14 @@ from fakesnow.conn import FakeSnowflakeConnection
 
 from mlops_embedded.catalog import Catalog, ObjectName
 from mlops_embedded.catalog.grants import roles_of_user
-from mlops_embedded.errors import no_current_database, no_current_schema, syntax_error, unknown_here
+from mlops_embedded.errors import SnowflakeError, no_current_database, no_current_schema, syntax_error, unknown_here
 from mlops_embedded.principal import Principal
 from mlops_embedded.sql import functions, query
 from mlops_embedded.sql.dispatch import lookup
 from mlops_embedded.sql.results import Column, Data, Result, Rewrite, Rowset, Status, Transfer
 from mlops_embedded.sql.statement import Statement
 from mlops_embedded.sql.substitution import substituted
+from mlops_embedded.sql.unsupported import told_by_feature
 from mlops_embedded.sql.wire import as_table
 
 if TYPE_CHECKING:
@@ -142,6 +143,11 @@ class Session:
             outer, self.describing = self.describing, describe_only
             try:
                 return self._execute(substituted(Statement.of(sql), self.variables), describe_only)
+            except SnowflakeError as error:
+                told = told_by_feature(error, sql)
+                if told is error:
+                    raise
+                raise told from error
             finally:
                 self._depth -= 1
                 self.describing = outer

@@ -341,6 +341,37 @@ def test_a_refusal_has_snowflakes_number(cursor: SnowflakeCursor, sql: str, errn
     assert (caught.value.errno, caught.value.sqlstate) == (errno, sqlstate)
 
 
+@pytest.mark.parametrize(
+    ("sql", "feature"),
+    [
+        (
+            "SELECT * FROM F MATCH_RECOGNIZE (ORDER BY A MEASURES FIRST(A) AS S PATTERN (X+) DEFINE X AS A > 0)",
+            "MATCH_RECOGNIZE",
+        ),
+        ("SELECT * FROM F AT(OFFSET => -60)", "time travel, AT"),
+        ("SELECT * FROM F BEFORE(STATEMENT => '01a')", "time travel, BEFORE"),
+        ("ALTER TABLE F SWAP WITH G", "SWAP WITH"),
+        ("SHOW TABLES ->> SELECT * FROM $1", "the pipe operator"),
+        ("CREATE ROW ACCESS POLICY P AS (A INT) RETURNS BOOLEAN -> TRUE", "row access policies"),
+        ("CREATE EXTERNAL TABLE E WITH LOCATION = @S FILE_FORMAT = (TYPE = PARQUET)", "external"),
+        ("SELECT SNOWFLAKE.CORTEX.COMPLETE('model', 'prompt')", "SNOWFLAKE.CORTEX"),
+    ],
+)
+@pytest.mark.embedded("Honesty: a feature of Snowflake's SQL that is not here is refused by its name")
+def test_a_feature_that_is_not_here_is_refused_by_its_name(cursor: SnowflakeCursor, sql: str, feature: str) -> None:
+    cursor.execute("CREATE TABLE IF NOT EXISTS F (A INT)")
+
+    with pytest.raises(ProgrammingError, match="the embedded Snowflake does not know") as caught:
+        cursor.execute(sql)
+
+    assert (caught.value.errno, caught.value.sqlstate, feature in str(caught.value)) == (2, "0A000", True)
+
+
+def test_a_mistake_beside_words_of_a_feature_stays_a_mistake(cursor: SnowflakeCursor) -> None:
+    with pytest.raises(ProgrammingError, match="001003"):
+        cursor.execute("SELECT 'SWAP WITH' FROMM \"AT\" (1 2)")
+
+
 @pytest.mark.embedded("Honesty: a statement that is not known is refused and says so")
 def test_an_unknown_statement_is_refused_and_says_so(cursor: SnowflakeCursor) -> None:
     with pytest.raises(ProgrammingError, match="the embedded Snowflake does not know"):
