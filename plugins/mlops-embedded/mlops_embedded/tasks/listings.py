@@ -119,7 +119,8 @@ def task_history(session: Session, arguments: Arguments) -> Rowset:
     may_see = _visible(session)
     for run in engine.history.runs(max(since, now - HISTORY_KEPT), until or now):
         graph = engine.history.graph(run)
-        records += [_task_run(run, t, graph.member(t.name)) for t in reversed(engine.history.tasks(run))]
+        started = engine.history.tasks(run) or _about_to_start(run)
+        records += [_task_run(run, t, graph.member(t.name)) for t in reversed(started)]
     records = [r for r in records if all(value is None or r[key] == value for key, value in wanted.items())]
     records = [r for r in records if may_see(ObjectName(r["DATABASE_NAME"], r["SCHEMA_NAME"], r["NAME"]))]
     if errors_only:
@@ -215,6 +216,13 @@ def graph_run(engine: TaskEngine, run: GraphRun) -> dict[str, Any]:
         "ROOT_TASK_ID": run.root_id, "GRAPH_VERSION": run.version, "RUN_ID": run.run_id,
         "ATTEMPT_NUMBER": run.attempt, "CONFIG": run.config, "GRAPH_RUN_GROUP_ID": run.group_id,
     }  # fmt: skip
+
+
+def _about_to_start(run: GraphRun) -> list[TaskRun]:
+    """Return the root task of a first attempt that waits, for a moment or for another run to end, as Snowflake lists it."""
+    if run.attempt > 1 or run.state not in {runs.EXECUTING, runs.SCHEDULED}:
+        return []
+    return [TaskRun(run.group_id, 1, run.root.name, run.root_id, runs.SCHEDULED, run.scheduled_time)]
 
 
 def _task_run(run: GraphRun, task_run: TaskRun, task: Task) -> dict[str, Any]:

@@ -249,3 +249,21 @@ def test_an_owner_without_execute_task_has_nothing_run(sql: Sql) -> None:
     sql("GRANT USAGE ON WAREHOUSE COMPUTE_WH TO ROLE OWNER")
     sql("EXECUTE TASK R")
     assert states(runs_of(sql)) == {"R": "SUCCEEDED"}
+
+
+@pytest.mark.embedded("Tasks: a run is in TASK_HISTORY from the moment that it is asked for")
+def test_a_run_is_listed_from_the_moment_that_it_is_asked_for(sql: Sql) -> None:
+    sql("CREATE TASK R AS CALL SYSTEM$WAIT(1)")
+    sql("EXECUTE TASK R")
+    sql("EXECUTE TASK R")  # waits for the first one
+    [schema] = sql("SELECT CURRENT_SCHEMA() AS S")
+    history = f"SELECT * FROM TABLE(INFORMATION_SCHEMA.TASK_HISTORY(SCHEMA_NAME => '{schema['S']}'))"
+
+    first, second = sorted(sql(history), key=lambda row: int(row["RUN_ID"]))
+
+    assert (second["STATE"], second["QUERY_ID"], second["SCHEDULED_FROM"]) == ("SCHEDULED", None, "EXECUTE TASK")
+    assert first["STATE"] in {"SCHEDULED", "EXECUTING"}
+    until = time.monotonic() + 20
+    while {row["STATE"] for row in sql(history)} != {"SUCCEEDED"}:
+        assert time.monotonic() < until, "the runs do not end"
+        time.sleep(0.05)
