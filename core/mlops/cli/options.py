@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mlops.cli.opening import project as project
-from mlops.errors import ParameterError
+from mlops.errors import UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -112,12 +112,11 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, str]:
     """Return parameters of the form ``key=value`` by key.
 
     Raises:
-        ParameterError: one has no ``=``.
+        UsageError: those that are not.
     """
-    values: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise ParameterError(parameter=pair, problem="it has no value", hint="write --param KEY=VALUE")
-        values[key.strip()] = value
-    return values
+    split = [pair.partition("=") for pair in pairs]
+    if wrong := [
+        repr(pair) for pair, (key, equals, _) in zip(pairs, split, strict=True) if not equals or not key.strip()
+    ]:
+        raise UsageError(f"--param {', '.join(wrong)}: a name or its value is missing", hint="write --param KEY=VALUE")
+    return {key.strip(): value for key, _, value in split}

@@ -47,3 +47,9 @@ def test_a_question_without_a_terminal_asks_for_yes(monkeypatch: pytest.MonkeyPa
         confirmed("retry run 1 of churn?", yes=False)
 
     assert caught.value.hint == "add --yes"
+
+
+def test_every_parameter_without_a_name_or_a_value_is_told_at_once():
+    assert options.parameters(("a=1", " b =x=y")) == {"a": "1", "b": "x=y"}
+    with pytest.raises(UsageError, match="'foo', '=3'"):
+        options.parameters(("foo", "a=1", "=3"))
