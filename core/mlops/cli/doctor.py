@@ -72,12 +72,15 @@ def _examine(
     project: Project, pipelines: tuple[str, ...], connection: str | None
 ) -> tuple[list[Finding], list[Finding]]:
     from mlops.errors import MlopsError
-    from mlops.operate.checkup import check_packages, check_pipelines
+    from mlops.operate.checkup import check_packages, check_pipelines, no_target
 
     here = [*check_packages({name: _version(name) for name in PACKAGES}), *_plugins(project)]
     wanted: list[Wanted] = []
     refused: dict[str, MlopsError] = {}
-    for name in pipelines or names_of(project):
+    undeclared = project.settings.target_tables is None and not pipelines
+    if undeclared:
+        here.append(no_target())
+    for name in () if undeclared else pipelines or names_of(project):
         try:
             wanted.append(_wanted(project, name))
         except MlopsError as problem:

@@ -96,6 +96,12 @@ def deployment_of(
     )
 
 
+WRITE_A_TARGET = (
+    'write one: [tool.mlops.targets.dev] database = "ML", schema = "DEV", warehouse = "ML_WH", '
+    'pools.default = {name = "MLOPS_POOL"}'
+)
+
+
 class _Place(Struct, frozen=True):
     """Where in Snowflake a pipeline goes, as stored names."""
 
@@ -116,8 +122,7 @@ def _place(target: Target, problems: list[MlopsError]) -> _Place:
         raise SettingsError(
             place=place,
             problem="it does not say where in Snowflake the pipeline goes",
-            hint='choose another --target, or write one: [tool.mlops.targets.dev] database = "ML", schema = "DEV", '
-            'warehouse = "ML_WH", pools.default = {name = "MLOPS_POOL"}',
+            hint=f"choose another --target, or {WRITE_A_TARGET}",
         )
 
     def name(value: str | None, key: str, what: str) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from mlops.compile.deployment import WRITE_A_TARGET
 from mlops.compile.objects import Deployment
 from mlops.compile.privileges import Privilege, merged, missing
 from mlops.compile.statement import parts_of
@@ -57,6 +58,12 @@ def check_packages(versions: Mapping[str, str | None]) -> Iterator[Finding]:
         )
     else:
         yield Finding("packages", "ok", there)
+
+
+def no_target() -> Finding:
+    """Tell that nothing of the project can be deployed, which a project that only runs here need not mend."""
+    said = "the project declares no target: its pipelines run on this machine, and are deployed nowhere"
+    return Finding("target", "warning", said, f"to deploy them {WRITE_A_TARGET}")
 
 
 def check_pipelines(

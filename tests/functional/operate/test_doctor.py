@@ -157,3 +157,15 @@ def test_a_connection_that_is_not_there_is_a_finding_with_its_mend(clinic: Clini
     assert result.code == 3
     assert "✗ connection" in result.stdout
     assert "not_there" in result.stdout
+
+
+def test_a_project_that_declares_no_target_is_told_once_and_need_not_mend_it(tmp_path: Path) -> None:
+    here = CommandLine(tmp_path)
+    (tmp_path / "mlops.toml").write_text('project = "small"\n')
+
+    told = json.loads(here.run("doctor", "--json").stdout)
+
+    about = [
+        (one["check"], one["state"]) for one in told["findings"] if one["check"].startswith(("target", "pipeline"))
+    ]
+    assert about == [("target", "warning")]
