@@ -51,11 +51,13 @@ class Scheduler:
         self._wake.set()
 
     def tick(self) -> None:
-        """Start what came due since the last time, in the thread that asks."""
+        """Start what came due since the last time, in the thread that asks.
+
+        When it returns, all that was due is started, also where another thread was about to.
+        """
         with self._lock:
             since, self._seen = self._seen, self._clock.now()
-            until = self._seen
-        self._start_due(since, until)
+            self._start_due(since, self._seen)
 
     def _follow_clock(self) -> None:
         while not self._stopping:

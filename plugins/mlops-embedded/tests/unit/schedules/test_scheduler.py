@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from queue import Queue
+from threading import Event, Thread
 
 from mlops_embedded.schedules.clock import Clock
 from mlops_embedded.schedules.schedule import Interval, due_between
@@ -28,6 +29,31 @@ def test_what_came_due_while_the_clock_was_moved_is_told_once() -> None:
     scheduler.tick()
 
     assert told == [(NINE, NINE + MINUTE), (NINE + MINUTE, NINE + MINUTE)]
+
+
+def test_who_asks_waits_for_what_another_thread_is_starting() -> None:
+    done: list[str] = []
+    began, may_end = Event(), Event()
+
+    def start_due(since: datetime, until: datetime) -> None:
+        if not began.is_set():
+            began.set()
+            may_end.wait(10)
+            done.append("what was due")
+
+    scheduler = Scheduler("test", driven(NINE), start_due=start_due, upcoming=lambda now: ())
+    first = Thread(target=scheduler.tick)
+    first.start()
+    assert began.wait(10)
+    second = Thread(target=lambda: (scheduler.tick(), done.append("who asked")))
+    second.start()
+    second.join(0.05)
+    waiting = second.is_alive()
+    may_end.set()
+    first.join(10)
+    second.join(10)
+
+    assert (waiting, done) == (True, ["what was due", "who asked"])
 
 
 def test_a_schedule_comes_due_at_each_of_its_moments_in_a_stretch_the_first_excluded_and_the_last_included() -> None:
