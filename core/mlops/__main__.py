@@ -26,19 +26,19 @@ def main() -> None:
     sys.exit(ended(_run))
 
 
-def _run() -> None:
+def _run() -> int | None:
     """Import what the words ask for and run it: what ends the process before a command has begun is told like one."""
     if sys.argv[1:2] == ["run-node"]:
-        from mlops.cli.ending import ended
         from mlops.cli.plain_words import plain
         from mlops.light_msgspec import import_msgspec
 
         if (command := plain(sys.argv[1:])) is not None:
             import_msgspec()
-            sys.exit(ended(command))
+            return command()
     from mlops.cli.app import run
 
     run()
+    return None
 
 
 if __name__ == "__main__":
