@@ -60,13 +60,14 @@ def ended_within(seconds: float, code: int, say: Callable[[], None]) -> Iterator
         finally:
             watching.release()
 
+    running.acquire()
     watching.acquire()
-    with running:
-        _thread.start_new_thread(watch, ())
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(before)
-            os.close(writing)
-    watching.acquire()
-    os.close(reading)
+    _thread.start_new_thread(watch, ())
+    try:
+        yield
+    finally:
+        running.release()
+        signal.set_wakeup_fd(before)
+        os.close(writing)
+        watching.acquire()  # until the thread has ended
+        os.close(reading)
