@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import sqlite3
 import subprocess
@@ -194,6 +195,18 @@ def test_an_announcement_that_outlives_its_run_changes_nothing(tmp_path):
         found = records.run(run().run_id)
 
     assert (found.state, found.run.resumed, has_records(str(tmp_path))) == (State.SUCCEEDED, 0, True)
+
+
+def test_an_announcement_that_does_not_fit_on_the_disk_says_so_and_leaves_nothing(tmp_path):
+    folder = tmp_path / ".mlops" / "begun"
+    folder.mkdir(parents=True)
+    (folder / f"{run().run_id}.json").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match=run().run_id) as refused:
+        announce(str(tmp_path), Announcement(run(), "kit:first"))
+
+    assert refused.value.errno == errno.ENOSPC
+    assert not has_records(str(tmp_path))
 
 
 def test_an_announcement_that_is_still_being_written_waits_for_the_next_who_looks(tmp_path):

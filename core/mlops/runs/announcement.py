@@ -1,6 +1,6 @@
 """An announcement: a file that says a run of one node has begun, where no record of any run is kept yet.
 
-That is a container, which would wait for the database to be made as long as for all else it does before its node is called.
+That is a container: importing SQLite and making the database would be a seventh of what it does before its node is called.
 Whoever opens the records next, mostly the run itself when its node has returned, takes the announcement in. So a run that is
 killed is known, with or without a database.
 """
@@ -40,12 +40,21 @@ def database_path(data: str | os.PathLike[str]) -> str:
 
 
 def announce(data: str, announcement: Announcement) -> None:
-    """Write an announcement; credentials among the parameters are hidden, as they are in a record."""
+    """Write an announcement; credentials among the parameters are hidden, as they are in a record.
+
+    Raises:
+        OSError: it cannot be written, and nothing of it is left.
+    """
     run = announcement.run
     hidden = {node: _hidden(values) if values else {} for node, values in run.parameters.items()}
     os.makedirs(_folder(data), exist_ok=True)
-    with open(_path(data, run.run_id), "wb") as file:
-        file.write(json.encode(replace(announcement, run=replace(run, parameters=hidden))))
+    path = _path(data, run.run_id)
+    try:
+        with open(path, "wb") as file:
+            file.write(json.encode(replace(announcement, run=replace(run, parameters=hidden))))
+    except OSError as cause:  # a full disk does not say which file it was
+        withdraw(data, run.run_id)
+        raise OSError(cause.errno, cause.strerror, path) from cause
 
 
 def announced(data: str) -> Iterator[Announcement]:
@@ -63,7 +72,7 @@ def announced(data: str) -> Iterator[Announcement]:
 
 
 def withdraw(data: str, run_id: str) -> None:
-    """Remove an announcement whose run is recorded."""
+    """Remove an announcement: its run is recorded, or it could not be written."""
     try:
         os.unlink(_path(data, run_id))
         os.rmdir(_folder(data))
