@@ -370,6 +370,8 @@ def test_a_feature_that_is_not_here_is_refused_by_its_name(cursor: SnowflakeCurs
 def test_a_mistake_beside_words_of_a_feature_stays_a_mistake(cursor: SnowflakeCursor) -> None:
     with pytest.raises(ProgrammingError, match="001003"):
         cursor.execute("SELECT 'SWAP WITH' FROMM \"AT\" (1 2)")
+    with pytest.raises(ProgrammingError, match="000904"):
+        cursor.execute("SELECT CORTEX.NOTHING, 'MATCH_RECOGNIZE (' FROM (SELECT 1 AS A) CORTEX")
 
 
 @pytest.mark.embedded("Honesty: a statement that is not known is refused and says so")
