@@ -198,3 +198,12 @@ def test_a_node_must_have_a_name_that_a_task_can_have(name: str) -> None:
 def test_the_source_of_a_function_is_how_an_entry_point_names_it() -> None:
     assert source_of(describe) == "mlops.description:describe"
     assert source_of(functools.partial(describe)) == "functools:partial"
+
+
+def test_a_docstring_without_line_ends_is_cut():
+    def talkative() -> int:
+        return 1
+
+    talkative.__doc__ = "x" * 5000
+
+    assert len(describe(talkative, ORIGIN).description) == 1000

@@ -77,10 +77,11 @@ def _examine(
     here = [*check_packages({name: _version(name) for name in PACKAGES}), *_plugins(project)]
     wanted: list[Wanted] = []
     refused: dict[str, MlopsError] = {}
-    undeclared = project.settings.target_tables is None and not pipelines
-    if undeclared:
+    names = pipelines or names_of(project)
+    if project.settings.target_tables is None and not pipelines:
         here.append(no_target())
-    for name in () if undeclared else pipelines or names_of(project):
+        names = ()
+    for name in names:
         try:
             wanted.append(_wanted(project, name))
         except MlopsError as problem:

@@ -25,6 +25,12 @@ from mlops.errors import DatasetError, GraphProblem, MlopsError, PipelineError, 
 from mlops.graph import Graph
 from mlops.resolution import Storable
 
+WRITE_A_TARGET = (
+    'write one: [tool.mlops.targets.dev] database = "ML", schema = "DEV", warehouse = "ML_WH", '
+    'pools.default = {name = "MLOPS_POOL"}'
+)
+"""The end of a hint where nothing says in what database, schema, warehouse and pool a pipeline goes."""
+
 
 def deployment_of(
     graph: Graph,
@@ -94,12 +100,6 @@ def deployment_of(
         },
         started=target.tasks.started,
     )
-
-
-WRITE_A_TARGET = (
-    'write one: [tool.mlops.targets.dev] database = "ML", schema = "DEV", warehouse = "ML_WH", '
-    'pools.default = {name = "MLOPS_POOL"}'
-)
 
 
 class _Place(Struct, frozen=True):
