@@ -68,19 +68,23 @@ benchmarks: $(VENV)/.plugins  ## Measure everything that benchmarks/ measures
 	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 $(VENV)/bin/uv:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.locked: requirements.lock $(VENV)/bin/uv
-	$(UV) --require-hashes -r requirements.lock
+	@echo "installing what requirements.lock lists"
+	@$(UV) --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/.core: pyproject.toml $(VENV)/.locked
-	$(UV) --no-deps --no-build-isolation --editable .
+	@echo "installing mlops-framework from this folder"
+	@$(UV) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.plugins: $(SOURCES) $(VENV)/.core
-	$(if $(PLUGINS),$(UV) --no-deps --no-build-isolation $(addprefix ./,$(PLUGINS)))
+	@echo "installing $(notdir $(PLUGINS:/=))"
+	@$(if $(PLUGINS),$(UV) --no-deps --no-build-isolation $(addprefix ./,$(PLUGINS)))
 	@touch $@
 
 lock: $(VENV)/bin/uv  ## Write requirements.lock anew from the ranges of every pyproject.toml
